@@ -17,6 +17,7 @@ type Dataset struct {
 	Quarantined Digest    `json:"quarantined,omitempty"` // the object that keeps the quarantined rows
 	Transform   Digest    `json:"transform"`             // the object of the transform fitted on Train
 	Profile     Digest    `json:"profile"`               // the object of the column profile
+	Facts       Digest    `json:"facts,omitempty"`       // the object of the newest source facts that live history starts from
 	Program     string    `json:"program"`               // version of the preparing code (I8)
 }
 
