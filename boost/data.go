@@ -1,0 +1,134 @@
+package boost
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+var (
+	// ErrNoRows: there is nothing to learn from, or nothing to validate with.
+	ErrNoRows = errors.New("boost: no rows")
+	// ErrOneClass: every row that has weight is of one class, so nothing can be told apart.
+	ErrOneClass = errors.New("boost: rows of one class only")
+)
+
+// maxLabel keeps squares of residuals and their sums inside float64.
+const maxLabel = 1e100
+
+// Data is a table: row-major Values, NaN is missing. Labels are class numbers for Binary and Multiclass, the number for
+// Squared. Weights are nil (all 1) or one per row, none negative.
+type Data struct {
+	Features []string
+	Rows     int
+	Values   []float32
+	Labels   []float64
+	Weights  []float64
+}
+
+// check says what is wrong with d for the objective of p.
+func (d Data) check(p Params) error {
+	if d.Rows <= 0 {
+		return ErrNoRows
+	}
+	if d.Rows > maxRows {
+		return fmt.Errorf("boost: %d rows, at most %d", d.Rows, maxRows)
+	}
+	if err := checkFeatures(d.Features); err != nil {
+		return err
+	}
+	if len(d.Values)/len(d.Features) != d.Rows || len(d.Values)%len(d.Features) != 0 {
+		return fmt.Errorf("boost: %d values for %d rows of %d features", len(d.Values), d.Rows, len(d.Features))
+	}
+	if len(d.Labels) != d.Rows {
+		return fmt.Errorf("boost: %d labels for %d rows", len(d.Labels), d.Rows)
+	}
+	if d.Weights != nil && len(d.Weights) != d.Rows {
+		return fmt.Errorf("boost: %d weights for %d rows", len(d.Weights), d.Rows)
+	}
+	if err := d.checkLabels(p); err != nil {
+		return err
+	}
+	return d.checkWeights()
+}
+
+func checkFeatures(features []string) error {
+	if len(features) == 0 {
+		return errors.New("boost: no features")
+	}
+	if len(features) > maxColumns {
+		return fmt.Errorf("boost: %d features, at most %d", len(features), maxColumns)
+	}
+	at := make(map[string]int, len(features))
+	for i, name := range features {
+		if first, seen := at[name]; seen {
+			return fmt.Errorf("boost: features %d and %d are both named %q", first, i, name)
+		}
+		at[name] = i
+	}
+	return nil
+}
+
+func (d Data) checkLabels(p Params) error {
+	classes := float64(p.Classes)
+	if p.Objective == Binary {
+		classes = 2
+	}
+	for i, y := range d.Labels {
+		switch {
+		case math.IsNaN(y) || math.IsInf(y, 0):
+			return fmt.Errorf("boost: label of row %d is %v", i, y)
+		case p.Objective == Squared:
+			if math.Abs(y) > maxLabel {
+				return fmt.Errorf("boost: label of row %d is %v, its size may be at most %v", i, y, maxLabel)
+			}
+		case y != math.Trunc(y) || y < 0 || y >= classes:
+			return fmt.Errorf("boost: label of row %d is %v, not a class 0 to %v", i, y, classes-1)
+		}
+	}
+	return nil
+}
+
+// maxWeight is the largest weight allowed: sums of 2^31 of them, squared, stay inside float64.
+const maxWeight = 1e100
+
+func (d Data) checkWeights() error {
+	if d.Weights == nil {
+		return nil
+	}
+	some := false
+	for i, w := range d.Weights {
+		if !(w >= 0 && w <= maxWeight) {
+			return fmt.Errorf("boost: weight of row %d is %v, must be 0 to %v", i, w, maxWeight)
+		}
+		some = some || w > 0
+	}
+	if !some {
+		return fmt.Errorf("boost: all weights are 0: %w", ErrNoRows)
+	}
+	return nil
+}
+
+// checkClasses returns ErrOneClass if rows with weight show fewer than two classes.
+func (d Data) checkClasses() error {
+	first := math.NaN()
+	for i, y := range d.Labels {
+		if d.Weights != nil && d.Weights[i] == 0 {
+			continue
+		}
+		if math.IsNaN(first) {
+			first = y
+		}
+		if y != first {
+			return nil
+		}
+	}
+	return ErrOneClass
+}
+
+func (d Data) weight(row int) float64 {
+	if d.Weights == nil {
+		return 1
+	}
+	return d.Weights[row]
+}

@@ -1,0 +1,167 @@
+package boost
+
+// gradients writes one entry per row that takes part: row, rounded gradient and hessian of output k. sample is the chance
+// of a row, drawn from rowDraw; rounding draws come from roundDraw. It returns the entries written, how they are packed
+// and what their units are worth. scratch is as long as entries.
+func (t *target) gradients(k int, sample float64, rowDraw, roundDraw uint64, entries, scratch []uint64) (int, packing, quantum) {
+	fill, pack, unit := t.filler(k, roundDraw)
+	if sample >= 1 {
+		t.parts(func(start, end int) float64 {
+			fill(start, entries[start:end])
+			return 0
+		})
+		return t.rows, pack, unit
+	}
+	most := uint64(sample * (1 << 53))
+	counts := make([]int, (t.rows+partSize-1)/partSize)
+	t.parts(func(start, end int) float64 {
+		part := scratch[start:end]
+		fill(start, part)
+		n := 0
+		for _, e := range part {
+			if mix(rowDraw+(e>>32)*golden)>>11 < most {
+				part[n] = e
+				n++
+			}
+		}
+		counts[start/partSize] = n
+		return 0
+	})
+	rows := 0
+	for part, n := range counts {
+		rows += copy(entries[rows:], scratch[part*partSize:part*partSize+n])
+	}
+	return rows, pack, unit
+}
+
+// filler returns the function that writes the entries of the rows from start, and their packing and units.
+func (t *target) filler(k int, draw uint64) (func(start int, out []uint64), packing, quantum) {
+	if t.objective == Squared && t.weights == nil {
+		return t.squaredFiller()
+	}
+	gMost, hMost := 1.0, 0.25
+	switch t.objective {
+	case Squared:
+		gMost, hMost = t.largestGradient(), 1
+	case Multiclass:
+		hMost = 0.25 * friedman(t.outputs)
+	}
+	pack := plainPacking
+	if t.weights != nil {
+		pack = weightedPacking
+		w := t.largestWeight()
+		hMost *= w
+		if t.objective != Squared {
+			gMost *= w
+		}
+	}
+	if gMost < negligible {
+		gMost = 1 // all gradients are as good as 0
+	}
+	unit := quantum{gMost / float64(pack.gLimit), hMost / float64(pack.hLimit)}
+	return t.roundingFiller(k, draw, pack, unit), pack, unit
+}
+
+// negligible is what counts as no residual: its square must not vanish in float64.
+const negligible = 1e-100
+
+// friedman is the factor of the multiclass hessians p(1-p): K/(K-1).
+func friedman(classes int) float64 { return float64(classes) / float64(classes-1) }
+
+// roundingFiller rounds gradients and hessians up or down at random so that their expectation is exact.
+func (t *target) roundingFiller(k int, draw uint64, pack packing, unit quantum) func(start int, out []uint64) {
+	perG, perH := 1/unit.g, 1/unit.h
+	shift := float64(pack.gLimit + 1) // makes the gradient positive, where truncation rounds down
+	factor := friedman(max(t.outputs, 2))
+	scores := t.scores[k*t.rows : (k+1)*t.rows]
+	return func(start int, out []uint64) {
+		for i := range out {
+			row := start + i
+			var g, h float64
+			switch t.objective {
+			case Binary:
+				p := t.curve.probability(scores[row])
+				g, h = p-t.labels[row], float64(p*(1-p))
+			case Multiclass:
+				p := min(exp(scores[row]-t.logSum[row]), 1)
+				h = float64(float64(p*(1-p)) * factor)
+				if t.labels[row] == float64(k) {
+					p--
+				}
+				g = p
+			default:
+				g, h = scores[row]-t.labels[row], 1
+			}
+			if t.weights != nil {
+				g *= t.weights[row]
+				h *= t.weights[row]
+			}
+			bits := mix(draw + uint64(row)*golden)
+			gUp := float64(bits>>40) * (1.0 / (1 << 24))
+			hUp := float64(bits>>8&(1<<24-1)) * (1.0 / (1 << 24))
+			gq := min(max(int64(float64(g*perG)+shift+gUp)-int64(shift), -pack.gLimit), pack.gLimit)
+			hq := min(int64(float64(h*perH)+hUp), pack.hLimit)
+			out[i] = uint64(row)<<32 | uint64(hq)<<16 | uint64(uint16(gq))
+		}
+	}
+}
+
+// squaredFiller rounds residuals to 31 bits of the largest, to nearest: fine enough to need no chance.
+func (t *target) squaredFiller() (func(start int, out []uint64), packing, quantum) {
+	most := t.largestGradient()
+	if most < negligible {
+		return func(start int, out []uint64) {
+			for i := range out {
+				out[i] = uint64(start+i) << 32
+			}
+		}, constantPacking, quantum{1, 1}
+	}
+	limit := constantPacking.gLimit
+	unit := quantum{most / float64(limit), 1}
+	const shift = 1 << 32
+	return func(start int, out []uint64) {
+		for i := range out {
+			row := start + i
+			r := float64((t.scores[row]-t.labels[row])/most) * float64(limit)
+			q := min(max(int64(r+(shift+0.5))-shift, -limit), limit)
+			out[i] = uint64(row)<<32 | uint64(uint32(q))
+		}
+	}, constantPacking, unit
+}
+
+// largestGradient is the largest size of a gradient of Squared.
+func (t *target) largestGradient() float64 {
+	return t.largest(func(i int) float64 {
+		r := t.scores[i] - t.labels[i]
+		if r < 0 {
+			r = -r
+		}
+		if t.weights != nil {
+			r *= t.weights[i]
+		}
+		return r
+	})
+}
+
+func (t *target) largestWeight() float64 {
+	return t.largest(func(i int) float64 { return t.weights[i] })
+}
+
+func (t *target) largest(of func(i int) float64) float64 {
+	tops := make([]float64, (t.rows+partSize-1)/partSize)
+	t.parts(func(start, end int) float64 {
+		top := 0.0
+		for i := start; i < end; i++ {
+			if x := of(i); x > top {
+				top = x
+			}
+		}
+		tops[start/partSize] = top
+		return 0
+	})
+	top := 0.0
+	for _, x := range tops {
+		top = max(top, x)
+	}
+	return top
+}

@@ -1,0 +1,310 @@
+package boost
+
+import (
+	"context"
+	"math"
+)
+
+// quantum is what 1 is worth in the integers of a tree's gradients and hessians.
+type quantum struct{ g, h float64 }
+
+// leaf is a node that may still be split.
+type leaf struct {
+	node    int // in grower.tree
+	depth   int
+	start   int // its rows are grower.entries[start:end]
+	end     int
+	total   cell
+	best    candidate
+	cells   histogram // nil if it is not kept: then both children are built from rows
+	retired bool      // has been split
+}
+
+// growing is a node of the tree being grown; the children are child and child+1, 0 for a leaf.
+type growing struct {
+	split candidate
+	gain  float64
+	value float64
+	child int
+}
+
+// histogramBytes bounds what the histograms of open leaves may hold; beyond it they are rebuilt when needed.
+const histogramBytes = 1 << 30
+
+// grower grows one tree after the other over the same table.
+type grower struct {
+	p       Params
+	table   *table
+	team    *crew
+	entries []uint64 // the rows in the tree with their gradients, leaf by leaf
+	scratch []uint64
+
+	packing      packing
+	quantum      quantum
+	rules        rules
+	columns      []bool // may split in this tree
+	leaves       []leaf
+	tree         []growing
+	accumulators []*accumulator
+	spare        []histogram // not in use
+	kept         int         // histograms held by leaves
+	mostKept     int
+	found        [][2]candidate // of each column
+}
+
+func newGrower(p Params, t *table, team *crew) *grower {
+	g := &grower{
+		p: p, table: t, team: team,
+		entries: make([]uint64, t.rows), scratch: make([]uint64, t.rows),
+		columns:      make([]bool, len(t.source)),
+		accumulators: make([]*accumulator, team.size()),
+		found:        make([][2]candidate, len(t.source)),
+		mostKept:     max(histogramBytes/(24*(t.cells()+1)), 2),
+	}
+	for i := range g.accumulators {
+		g.accumulators[i] = newAccumulator(t)
+	}
+	return g
+}
+
+// cells is the length of a histogram.
+func (t *table) cells() int { return t.first[len(t.source)] }
+
+// grow grows a tree from the rows in g.entries[:rows] and leaves it in g.tree and g.leaves.
+func (g *grower) grow(ctx context.Context, rows int, p packing, q quantum, draw uint64) error {
+	g.packing, g.quantum, g.rules = p, q, newRules(g.p, q)
+	g.sampleColumns(draw)
+	for _, l := range g.leaves {
+		g.release(l.cells)
+	}
+	g.tree = append(g.tree[:0], growing{})
+	g.leaves = g.leaves[:0]
+
+	root := leaf{end: rows}
+	root.total = g.sum(rows)
+	if g.searchable(root) {
+		root.cells = g.take()
+		g.build(root, root.cells)
+		g.searchBoth(&root, nil)
+	}
+	g.leaves = append(g.leaves, root)
+	for open := 1; open < g.p.Leaves; open++ {
+		best := g.bestLeaf()
+		if best < 0 {
+			break
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		g.split(best, open+1 < g.p.Leaves)
+	}
+	for _, l := range g.leaves {
+		if !l.retired {
+			g.tree[l.node].value = g.value(l.total)
+		}
+	}
+	return nil
+}
+
+// value is the answer of a leaf: the Newton step, as much of it as the rate keeps.
+func (g *grower) value(c cell) float64 {
+	under := float64(c.h) + g.rules.l2
+	if c.g == 0 || under <= 0 {
+		return 0
+	}
+	return -float64(g.p.Rate*float64(float64(c.g)/under)) * (g.quantum.g / g.quantum.h)
+}
+
+// sampleColumns draws which columns may split.
+func (g *grower) sampleColumns(draw uint64) {
+	n := len(g.columns)
+	want := n
+	if g.p.ColumnSample < 1 {
+		want = max(int(g.p.ColumnSample*float64(n)+0.5), min(1, n))
+	}
+	for c := range g.columns { // selection sampling (Knuth, volume 2, 3.4.2, algorithm S)
+		u := float64(mix(draw+uint64(c)*golden)>>11) / (1 << 53)
+		g.columns[c] = float64(float64(n-c)*u) < float64(want)
+		if g.columns[c] {
+			want--
+		}
+	}
+}
+
+// sum adds up the gradients of the first rows entries.
+func (g *grower) sum(rows int) cell {
+	total := cell{n: int64(rows)}
+	if g.packing.constant {
+		for _, e := range g.entries[:rows] {
+			total.g += int64(int32(e))
+		}
+		total.h = total.n
+		return total
+	}
+	for _, e := range g.entries[:rows] {
+		total.g += int64(int16(e))
+		total.h += int64(e >> 16 & 0xffff)
+	}
+	return total
+}
+
+// searchable tells whether a split of l could be allowed.
+func (g *grower) searchable(l leaf) bool {
+	return len(g.columns) > 0 && g.rules.maySplit(l.total) && (g.p.Depth == 0 || l.depth < g.p.Depth)
+}
+
+// bestLeaf is the open leaf whose split gains most, the oldest of equals; -1 if none gains.
+func (g *grower) bestLeaf() int {
+	best, bestGain := -1, math.Inf(-1)
+	for i := range g.leaves {
+		l := &g.leaves[i]
+		if l.retired || !l.best.found {
+			continue
+		}
+		if gain := g.tree[l.node].gain; gain > bestGain {
+			best, bestGain = i, gain
+		}
+	}
+	return best
+}
+
+// split splits a leaf: rows first, then the histograms and best splits of its children if more splits are to come.
+func (g *grower) split(index int, more bool) {
+	parent := g.leaves[index]
+	entries := g.entries[parent.start:parent.end]
+	middle := parent.start + partition(g.table, parent.best, entries, g.scratch[parent.start:parent.end], g.team)
+
+	child := len(g.tree)
+	g.tree[parent.node].child = child
+	g.tree[parent.node].split = parent.best
+	g.tree = append(g.tree, growing{}, growing{})
+	left := leaf{node: child, depth: parent.depth + 1, start: parent.start, end: middle, total: parent.best.left}
+	right := leaf{node: child + 1, depth: parent.depth + 1, start: middle, end: parent.end,
+		total: parent.total.minus(parent.best.left)}
+
+	searchLeft, searchRight := more && g.searchable(left), more && g.searchable(right)
+	switch {
+	case !searchLeft && !searchRight:
+		g.release(parent.cells)
+	case parent.cells == nil:
+		for _, l := range []*leaf{&left, &right} {
+			if g.searchable(*l) {
+				l.cells = g.take()
+				g.build(*l, l.cells)
+				g.searchBoth(l, nil)
+			}
+		}
+	default:
+		small, large := &left, &right
+		if left.total.n > right.total.n {
+			small, large = large, small
+		}
+		small.cells, large.cells = g.take(), parent.cells
+		g.build(*small, small.cells)
+		for i, c := range small.cells {
+			large.cells[i] = large.cells[i].minus(c)
+		}
+		g.searchBoth(small, large)
+	}
+	g.leaves[index].retired, g.leaves[index].cells = true, nil
+	g.leaves = append(g.leaves, left, right)
+}
+
+// build sums the rows of l into h, which is all 0.
+func (g *grower) build(l leaf, h histogram) {
+	entries := g.entries[l.start:l.end]
+	if g.team.size() == 1 || len(entries)*len(g.columns) < 1<<16 {
+		g.accumulators[0].add(g.table, g.packing, entries, h)
+		return
+	}
+	part := max(g.packing.span(), len(entries)/(8*g.team.size())/g.packing.span()*g.packing.span())
+	g.team.share((len(entries)+part-1)/part, func(worker, i int) {
+		a := g.accumulators[worker]
+		if a.cells == nil {
+			a.cells = make(histogram, g.table.cells())
+		}
+		a.used = true
+		a.add(g.table, g.packing, entries[i*part:min((i+1)*part, len(entries))], a.cells)
+	})
+	for _, a := range g.accumulators {
+		if a.used {
+			for i, c := range a.cells {
+				h[i] = h[i].plus(c)
+			}
+			clear(a.cells)
+			a.used = false
+		}
+	}
+}
+
+// searchBoth finds the best splits of one or two leaves that have their histograms, column by column.
+func (g *grower) searchBoth(a, b *leaf) {
+	pair := [2]*leaf{a, b}
+	column := func(c int) {
+		if !g.columns[c] {
+			return
+		}
+		for i, l := range pair {
+			if l != nil && g.searchable(*l) {
+				cells := l.cells[g.table.first[c]:g.table.first[c+1]]
+				g.found[c][i] = g.rules.search(cells, c, l.total, g.rules.threshold(l.total))
+			}
+		}
+	}
+	if len(g.columns) < 64 {
+		for c := range g.columns {
+			column(c)
+		}
+	} else {
+		g.team.share((len(g.columns)+7)/8, func(_, part int) {
+			for c := part * 8; c < min(part*8+8, len(g.columns)); c++ {
+				column(c)
+			}
+		})
+	}
+	for i, l := range pair {
+		if l != nil {
+			g.settle(l, i)
+		}
+	}
+}
+
+// settle takes the best of the columns' candidates, the first of equals; a leaf that will not split gives its
+// histogram back.
+func (g *grower) settle(l *leaf, which int) {
+	if g.searchable(*l) {
+		l.best = g.rules.threshold(l.total)
+		for c, may := range g.columns {
+			if found := &g.found[c][which]; may && found.found && found.beats(&l.best) {
+				l.best = *found
+			}
+		}
+	}
+	if !l.best.found || g.kept > g.mostKept {
+		g.release(l.cells)
+		l.cells = nil
+	}
+	if l.best.found {
+		q := float64(g.quantum.g*g.quantum.g) / g.quantum.h
+		g.tree[l.node].gain = float64((l.best.over/l.best.under - g.rules.score(l.total)) * q)
+	}
+}
+
+// take returns a histogram of zeros.
+func (g *grower) take() histogram {
+	g.kept++
+	if n := len(g.spare); n > 0 {
+		h := g.spare[n-1]
+		g.spare = g.spare[:n-1]
+		clear(h)
+		return h
+	}
+	return make(histogram, g.table.cells())
+}
+
+func (g *grower) release(h histogram) {
+	if h != nil {
+		g.kept--
+		g.spare = append(g.spare, h)
+	}
+}

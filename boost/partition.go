@@ -1,0 +1,62 @@
+package boost
+
+// partRows is how many rows of a leaf one worker partitions at a time.
+const partRows = 1 << 15
+
+// partition moves the entries that go left under c before the others, keeps the order within both, and returns how many
+// went left. scratch is as long as entries. The order of rows does not depend on the crew.
+func partition(t *table, c candidate, entries, scratch []uint64, team *crew) int {
+	bins := t.columns[c.column]
+	parts := 1
+	if len(entries) >= 2*partRows {
+		parts = (len(entries) + partRows - 1) / partRows
+	}
+	size := (len(entries) + parts - 1) / parts
+	lefts := make([]int, parts)
+	team.share(parts, func(_, part int) {
+		start, end := part*size, min((part+1)*size, len(entries))
+		lefts[part] = partitionPart(bins, c, entries[start:end], scratch[start:end])
+	})
+	left := lefts[0]
+	for part := 1; part < parts; part++ {
+		start := part * size
+		copy(entries[left:], entries[start:start+lefts[part]])
+		left += lefts[part]
+	}
+	at := left
+	for part, n := range lefts {
+		start, end := part*size, min((part+1)*size, len(entries))
+		at += copy(entries[at:], scratch[start:end-(n)])
+	}
+	return left
+}
+
+// partitionPart leaves the left entries at the front of entries and the right ones at the front of scratch. It writes
+// every entry to both places and moves on in one of them: no branch to mispredict.
+func partitionPart(bins []uint8, c candidate, entries, scratch []uint64) int {
+	low := c.lowest()
+	most := uint64(c.bin - low)
+	left, right := 0, 0
+	scratch = scratch[:len(entries)]
+	for _, e := range entries {
+		goesRight := int((most - uint64(bins[rowOf(e)]-low)) >> 63)
+		entries[left] = e
+		scratch[right] = e
+		left += 1 - goesRight
+		right += goesRight
+	}
+	return left
+}
+
+// lowest is subtracted from a bin, as uint8, before it is compared: 1 turns bin 0, missing, into 255, above every cut.
+func (c candidate) lowest() uint8 {
+	if c.missingLeft {
+		return 0
+	}
+	return 1
+}
+
+func (c candidate) goesLeft(bin uint8) bool {
+	low := c.lowest()
+	return bin-low <= c.bin-low
+}

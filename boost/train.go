@@ -1,0 +1,212 @@
+package boost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+)
+
+// Progress is called once after each round, counted from 1, with the mean losses so far (log loss or squared error).
+// validationLoss is NaN without validation.
+type Progress func(round int, trainLoss, validationLoss float64)
+
+// Train trains a model. validation and progress may be nil. With Params.EarlyStop the model ends with the best round.
+func Train(ctx context.Context, p Params, train Data, validation *Data, progress Progress) (*Model, error) {
+	if err := checkTrain(p, train, validation); err != nil {
+		return nil, err
+	}
+	workers := p.Threads
+	if workers == 0 {
+		workers = min(runtime.GOMAXPROCS(0), maxThreads)
+	}
+	s := &session{p: p, team: &crew{workers: workers}}
+	s.model = &Model{
+		objective: p.Objective,
+		features:  slices.Clone(train.Features),
+		base:      baseScores(p, train),
+		gain:      make([]float64, len(train.Features)),
+	}
+	table, err := newTable(ctx, train, p, s.team)
+	if err != nil {
+		return nil, fmt.Errorf("boost: binning: %w", err)
+	}
+	s.grower = newGrower(p, table, s.team)
+	curve := newCurve()
+	s.train = newTarget(p, train, s.model.base, curve, s.team)
+	if validation != nil {
+		s.values = validation.Values
+		s.validation = newTarget(p, *validation, s.model.base, curve, s.team)
+	}
+	if err := s.run(ctx, progress); err != nil {
+		return nil, fmt.Errorf("boost: training: %w", err)
+	}
+	return s.model, nil
+}
+
+func checkTrain(p Params, train Data, validation *Data) error {
+	if err := p.Validate(); err != nil {
+		return fmt.Errorf("boost: parameters: %w", err)
+	}
+	if err := train.check(p); err != nil {
+		return err
+	}
+	if p.Objective != Squared {
+		if err := train.checkClasses(); err != nil {
+			return err
+		}
+	}
+	if validation == nil {
+		if p.EarlyStop > 0 {
+			return errors.New("boost: parameters: early stop needs validation rows")
+		}
+		return nil
+	}
+	if err := validation.check(p); err != nil {
+		return fmt.Errorf("validation: %w", err)
+	}
+	if !slices.Equal(train.Features, validation.Features) {
+		return errors.New("boost: validation has other features than the training rows")
+	}
+	return nil
+}
+
+// session is one training.
+type session struct {
+	p          Params
+	team       *crew
+	grower     *grower
+	model      *Model
+	train      *target
+	validation *target   // nil without validation
+	values     []float32 // of the validation rows
+	gains      []float64 // Model.gain after the best round
+}
+
+func (s *session) run(ctx context.Context, progress Progress) error {
+	best, bestLoss := 0, math.Inf(1)
+	for round := 1; round <= s.p.Trees; round++ {
+		if err := s.round(ctx, uint64(round)); err != nil {
+			return err
+		}
+		validationLoss := math.NaN()
+		if s.validation != nil && (progress != nil || s.p.EarlyStop > 0) {
+			validationLoss = s.validation.loss()
+		}
+		if progress != nil {
+			progress(round, s.train.loss(), validationLoss)
+		}
+		if s.p.EarlyStop == 0 {
+			continue
+		}
+		if validationLoss < bestLoss {
+			best, bestLoss = round, validationLoss
+			s.gains = append(s.gains[:0], s.model.gain...)
+		}
+		if round-best >= s.p.EarlyStop {
+			break
+		}
+	}
+	if s.p.EarlyStop > 0 && best > 0 {
+		s.cutAfter(best)
+	}
+	return nil
+}
+
+// round grows one tree per output.
+func (s *session) round(ctx context.Context, round uint64) error {
+	s.train.observe()
+	rowDraw := stream(s.p.Seed, drawRows, round)
+	for k := range s.model.base {
+		tree := round*uint64(len(s.model.base)) + uint64(k)
+		roundDraw := stream(s.p.Seed, drawRounding, tree)
+		g := s.grower
+		rows, pack, unit := s.train.gradients(k, s.p.RowSample, rowDraw, roundDraw, g.entries, g.scratch)
+		if err := g.grow(ctx, rows, pack, unit, stream(s.p.Seed, drawColumns, tree)); err != nil {
+			return err
+		}
+		g.addScores(s.train.scores[k*s.train.rows:(k+1)*s.train.rows], s.p.RowSample < 1)
+		root := s.appendTree()
+		if v := s.validation; v != nil {
+			scores, width := v.scores[k*v.rows:(k+1)*v.rows], len(s.model.features)
+			v.parts(func(start, end int) float64 {
+				s.model.addTree(root, s.values[start*width:end*width], width, scores[start:end], 1)
+				return 0
+			})
+		}
+	}
+	return nil
+}
+
+// addScores adds the tree just grown to the scores. The rows of a leaf stand together; rows that were not sampled walk.
+func (g *grower) addScores(scores []float64, sampled bool) {
+	if sampled {
+		g.team.share((len(scores)+partSize-1)/partSize, func(_, part int) {
+			for row := part * partSize; row < min((part+1)*partSize, len(scores)); row++ {
+				scores[row] += g.walk(row)
+			}
+		})
+		return
+	}
+	g.team.share(len(g.leaves), func(_, i int) {
+		l := &g.leaves[i]
+		if l.retired {
+			return
+		}
+		value := g.tree[l.node].value
+		for _, e := range g.entries[l.start:l.end] {
+			scores[rowOf(e)] += value
+		}
+	})
+}
+
+// walk is the tree's answer for a row of the table.
+func (g *grower) walk(row int) float64 {
+	n := &g.tree[0]
+	for n.child != 0 {
+		next := n.child
+		if !n.split.goesLeft(g.table.columns[n.split.column][row]) {
+			next++
+		}
+		n = &g.tree[next]
+	}
+	return n.value
+}
+
+// appendTree adds the tree just grown to the model, breadth first, and returns its root.
+func (s *session) appendTree() uint32 {
+	g, m := s.grower, s.model
+	root := uint32(len(m.nodes))
+	m.roots = append(m.roots, root)
+	queue := append(make([]int, 0, len(g.tree)), 0)
+	for i := 0; i < len(queue); i++ {
+		n := &g.tree[queue[i]]
+		if n.child == 0 {
+			m.appendLeaf(n.value)
+			continue
+		}
+		feature := g.table.source[n.split.column]
+		cut := float32(math.Inf(1)) // values against missing
+		if cuts := g.table.cuts[n.split.column]; int(n.split.bin) <= len(cuts) {
+			cut = cuts[n.split.bin-1]
+		}
+		m.gain[feature] += n.gain
+		m.appendSplit(uint32(feature), n.split.missingLeft, cut, root+uint32(len(queue)))
+		queue = append(queue, n.child, n.child+1)
+	}
+	return root
+}
+
+// cutAfter drops the rounds after the best.
+func (s *session) cutAfter(round int) {
+	m := s.model
+	trees := round * len(m.base)
+	if trees < len(m.roots) {
+		m.nodes = m.nodes[:m.roots[trees]]
+		m.values = m.values[:m.roots[trees]]
+		m.roots = m.roots[:trees]
+	}
+	copy(m.gain, s.gains)
+}
