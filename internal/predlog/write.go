@@ -1,0 +1,290 @@
+package predlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"rondo.dev/rondo/internal/rondo"
+)
+
+// waiter is somebody who waits until the frame at offset is synced.
+type waiter struct {
+	offset uint64
+	done   chan error // buffered: the writer never waits
+}
+
+var errClosed = rondo.Errorf(rondo.Unavailable, "the prediction log is closed")
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b }}
+
+// Append queues a record and returns its offset; Run writes it. A full queue refuses with rondo.Unavailable and counts.
+func (l *Log) Append(r *Record) (uint64, error) {
+	w, err := l.enqueue(r, false)
+	return w.offset, err
+}
+
+// AppendDurable returns when the record is synced. When ctx ends first, the record may be written later all the same:
+// whoever asks again with the same idempotency key is answered once.
+func (l *Log) AppendDurable(ctx context.Context, r *Record) (uint64, error) {
+	w, err := l.enqueue(r, true)
+	if err != nil {
+		return 0, err
+	}
+	select {
+	case l.urgent <- struct{}{}:
+	default:
+	}
+	select {
+	case err := <-w.done:
+		return w.offset, err
+	case <-ctx.Done():
+		return 0, fmt.Errorf("wait for the log: %w", context.Cause(ctx))
+	}
+}
+
+// Sync returns when all that was queued before is synced.
+func (l *Log) Sync(ctx context.Context) error {
+	l.mu.Lock()
+	if l.durable == l.queueAt+uint64(len(l.queue)) {
+		l.mu.Unlock()
+		return nil
+	}
+	w := waiter{offset: void64, done: make(chan error, 1)}
+	if err := l.refusal(); err != nil {
+		l.mu.Unlock()
+		return err
+	}
+	l.waiters = append(l.waiters, w)
+	l.mu.Unlock()
+	select {
+	case l.urgent <- struct{}{}:
+	default:
+	}
+	select {
+	case err := <-w.done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the log: %w", context.Cause(ctx))
+	}
+}
+
+// void64 is the offset of a waiter that has no frame of its own.
+const void64 = ^uint64(0)
+
+func (l *Log) refusal() error {
+	if l.broken != nil {
+		return l.broken
+	}
+	if l.closed {
+		return errClosed
+	}
+	return nil
+}
+
+// enqueue gives the record its offset and arrival and puts its frame behind the queue.
+func (l *Log) enqueue(r *Record, durable bool) (waiter, error) {
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	b, err := appendRecord((*buf)[:0], r)
+	*buf = b[:0]
+	if err != nil {
+		return waiter{}, err
+	}
+	f := frame{length: len(b) - frameBytes, kind: r.Kind, crc: checksum(b[frameBytes:])}
+	now := r.At
+	if now == 0 {
+		now = l.clk.Now().UnixMicro()
+	}
+	l.mu.Lock()
+	if err := l.refusal(); err != nil {
+		l.mu.Unlock()
+		return waiter{}, err
+	}
+	if waiting := len(l.queue) + len(l.flying); waiting > 0 && waiting+len(b) > l.opt.QueueBytes {
+		l.dropped++
+		l.mu.Unlock()
+		return waiter{}, rondo.Errorf(rondo.Unavailable, "the prediction log's queue is full: the disk does not keep up")
+	}
+	l.lastAt = max(l.lastAt, now)
+	f.offset, f.durable, f.at = l.queueAt+uint64(len(l.queue)), l.durable, l.lastAt
+	f.put(b)
+	empty := len(l.queue) == 0
+	l.queue = append(l.queue, b...)
+	w := waiter{offset: f.offset}
+	if durable {
+		w.done = make(chan error, 1)
+		l.waiters = append(l.waiters, w)
+	}
+	l.mu.Unlock()
+	r.Offset, r.At, r.next = f.offset, f.at, f.next()
+	if empty && !durable {
+		select {
+		case l.dirty <- struct{}{}:
+		default:
+		}
+	}
+	return w, nil
+}
+
+// Run writes and syncs what is queued until ctx ends, then once more.
+func (l *Log) Run(ctx context.Context) error {
+	timer := time.NewTimer(l.opt.FlushEvery)
+	timer.Stop()
+	defer timer.Stop()
+	for {
+		select {
+		case <-l.urgent:
+			l.tryFlush(timer)
+		case <-l.dirty:
+			timer.Reset(l.opt.FlushEvery)
+		case <-timer.C:
+			l.tryFlush(timer)
+		case <-ctx.Done():
+			return l.flush()
+		}
+	}
+}
+
+// tryFlush flushes; the waiters were told of a failure, and what stays queued is tried again.
+func (l *Log) tryFlush(timer *time.Timer) {
+	if err := l.flush(); err != nil && l.usable() {
+		timer.Reset(l.opt.FlushEvery)
+	}
+}
+
+func (l *Log) usable() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.broken == nil
+}
+
+// flush writes and syncs all that is queued now and tells those who wait.
+func (l *Log) flush() error {
+	l.flushing.Lock()
+	defer l.flushing.Unlock()
+	l.mu.Lock()
+	if l.broken != nil {
+		err := l.broken
+		l.mu.Unlock()
+		return err
+	}
+	batch, waiters := l.queue, l.waiters
+	l.flying, l.flyingAt = batch, l.queueAt
+	l.queue, l.spare, l.waiters = l.spare[:0], nil, nil
+	l.queueAt += uint64(len(batch))
+	l.mu.Unlock()
+
+	err := l.write(batch)
+	l.mu.Lock()
+	switch {
+	case err == nil:
+		l.durable = l.queueAt // all before the queue is synced
+		if cap(batch) <= 4<<20 {
+			l.spare = batch[:0]
+		}
+	case l.broken == nil:
+		l.takeBack(batch, waiters)
+	}
+	l.flying = nil
+	l.mu.Unlock()
+	for _, w := range waiters {
+		w.done <- err
+	}
+	return err
+}
+
+// takeBack puts an unwritten batch in front of the queue; the records that somebody waited for become void space.
+func (l *Log) takeBack(batch []byte, waiters []waiter) {
+	for _, w := range waiters {
+		if w.offset == void64 {
+			continue
+		}
+		b := batch[w.offset-l.flyingAt:]
+		if f, ok := readFrame(b, w.offset); ok {
+			f.kind = void
+			f.put(b)
+		}
+	}
+	l.queue = append(batch, l.queue...)
+	l.queueAt = l.flyingAt
+}
+
+// write appends the batch to the last segment, or to a new one when that is full, and syncs it. After an error the
+// file ends where it ended before, or the log is broken.
+func (l *Log) write(batch []byte) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	s := l.segments[len(l.segments)-1] // only the flusher adds segments
+	if size := s.size.Load(); size > 0 && size+int64(len(batch)) > l.opt.SegmentBytes {
+		if err := l.newSegment(l.flyingAt); err != nil {
+			return err
+		}
+		s = l.segments[len(l.segments)-1]
+	}
+	size := s.size.Load()
+	if _, err := l.active.Write(batch); err != nil {
+		return errors.Join(unavailable("write", err), l.restore(size))
+	}
+	if err := l.active.Sync(); err != nil {
+		// What the disk holds is unknown from here on.
+		l.breakDown(&rondo.Error{Kind: rondo.Unavailable, Message: "the prediction log could not be synced; open it again", Err: err})
+		return l.brokenError()
+	}
+	s.size.Store(size + int64(len(batch)))
+	l.mu.Lock()
+	l.written = s.end()
+	l.mu.Unlock()
+	return nil
+}
+
+// restore takes a half-written batch off the end of the file.
+func (l *Log) restore(size int64) error {
+	err := l.active.Truncate(headerBytes + size)
+	if err == nil {
+		_, err = l.active.Seek(headerBytes+size, 0)
+	}
+	if err != nil {
+		l.breakDown(&rondo.Error{Kind: rondo.Unavailable, Message: "the prediction log has a half-written record; open it again", Err: err})
+		return l.brokenError()
+	}
+	return nil
+}
+
+func (l *Log) breakDown(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.broken = err
+}
+
+func (l *Log) brokenError() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.broken
+}
+
+// Close writes what is queued and the mark of an orderly end. The caller has ended Run and all readers.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return nil
+	}
+	l.closed = true
+	if l.broken == nil {
+		b := make([]byte, frameBytes)
+		f := frame{kind: end, offset: l.queueAt + uint64(len(l.queue)), durable: l.durable, at: l.lastAt, crc: checksum(nil)}
+		f.put(b)
+		l.queue = append(l.queue, b...)
+	}
+	l.mu.Unlock()
+	err := l.flush()
+	if cerr := l.active.Close(); err == nil && cerr != nil {
+		err = fmt.Errorf("close the log: %w", cerr)
+	}
+	l.closeSegments()
+	return err
+}
