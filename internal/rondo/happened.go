@@ -8,6 +8,7 @@ type Dataset struct {
 	Model       string    `json:"model"`
 	Digest      Digest    `json:"digest"` // over canonical blocks of the parts (D11), not over files
 	Parts       []Part    `json:"parts"`
+	AsOf        time.Time `json:"asOf"` // what was known and had arrived by then
 	From, To    time.Time // the window of row times
 	Read        int       `json:"read"`    // rows read from source and log
 	Repeats     int       `json:"repeats"` // exact repeats dropped
@@ -178,6 +179,7 @@ type Version struct {
 	Transform  Digest       `json:"transform"`
 	Threshold  *float64     `json:"threshold,omitempty"`
 	Loss       float64      `json:"loss"`    // mean primary loss on validation: margins and clips are in its units
+	Rows       int          `json:"rows"`    // it was fitted on
 	Trained    [2]time.Time `json:"trained"` // row times it was fitted on
 	Made       time.Time    `json:"made"`
 	From       *time.Time   `json:"from,omitempty"` // answered from

@@ -1,0 +1,222 @@
+// Package rollout answers: may the challenger have more traffic?
+//
+// Shadow decides quality: a Trial bets once a day on the primary loss of champion and challenger on the same rows
+// (RULES S1-S9, stat.Promotion). The canary decides safety: InCanary picks its keys. After a promotion a Watch looks for
+// harm against the parent, with a new process (S21). Losses are per row and in the unit of evaluate.primary; days are UTC
+// and come in order, each once, when its labels are mature. Trial and Watch are JSON values that live between days.
+package rollout
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/zeebo/xxh3"
+
+	"rondo.dev/rondo/internal/rondo"
+	"rondo.dev/rondo/stat"
+)
+
+// Alpha is the probability of a false promotion, and of a false harm.
+const Alpha = 0.05
+
+// ErrTooFewDays is returned while there are fewer than stat.MinPast out-of-time days to take a scale from.
+var ErrTooFewDays = stat.ErrFewDays
+
+// Verdict is what a day says.
+type Verdict string
+
+// The verdicts. TimeUp is inconclusive: the champion stays.
+const (
+	Continue Verdict = "continue"
+	Promote  Verdict = "promote"
+	Harm     Verdict = "harm"
+	TimeUp   Verdict = "time is up"
+	Passed   Verdict = "passed"
+)
+
+// Trial is a challenger in shadow.
+type Trial struct {
+	Champion   rondo.VersionID `json:"champion"`
+	Challenger rondo.VersionID `json:"challenger"`
+	Proof      rondo.Proof     `json:"proof"`
+	From       time.Time       `json:"from"`   // the first day; earlier days decided the retrain and do not decide again (S20)
+	AtMost     time.Time       `json:"atMost"` // no day from here on is asked
+	Test       stat.Promotion  `json:"test"`
+	Rows       int             `json:"rows"`
+	Gain       float64         `json:"gain"` // sum over rows of champion's loss less challenger's
+	Loss       float64         `json:"loss"` // sum over rows of the champion's loss
+}
+
+// Begin starts a trial. past are daily means of d = loss(champion) - loss(challenger) on out-of-time days before the
+// trial; championLoss is the champion's mean loss on validation, of which spec.Deploy.Margin is a share.
+func Begin(spec *rondo.Spec, proof rondo.Proof, champion, challenger rondo.VersionID, championLoss float64,
+	past []float64, usualRows float64, from time.Time) (*Trial, error) {
+	margin := 0.0
+	if proof == rondo.NotWorse {
+		margin = spec.Deploy.Margin * championLoss
+	}
+	test, err := stat.NewPromotion(margin, Alpha, past, usualRows)
+	if err != nil {
+		return nil, fmt.Errorf("begin the trial of %s: %w", challenger, err)
+	}
+	from = startOfDay(from)
+	return &Trial{Champion: champion, Challenger: challenger, Proof: proof, From: from,
+		AtMost: from.Add(spec.Deploy.AtMost), Test: test}, nil
+}
+
+func startOfDay(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
+
+// Day counts one mature day. A day before the trial says Continue and counts nothing.
+func (t *Trial) Day(day time.Time, champion, challenger []float64) Verdict {
+	if day.Before(t.From) {
+		return Continue
+	}
+	if !day.Before(t.AtMost) {
+		return TimeUp
+	}
+	gain, loss := sums(champion, challenger)
+	t.Rows += len(champion)
+	t.Gain += gain
+	t.Loss += loss
+	d := stat.Day{Rows: len(champion), EndsWeek: (int(day.Sub(t.From)/(24*time.Hour))+1)%7 == 0}
+	if d.Rows > 0 {
+		d.Mean = gain / float64(d.Rows)
+	}
+	switch t.Test.Add(d) {
+	case stat.Promote:
+		return Promote
+	case stat.Harm:
+		return Harm
+	}
+	if !day.Add(24 * time.Hour).Before(t.AtMost) {
+		return TimeUp
+	}
+	return Continue
+}
+
+func sums(champion, challenger []float64) (gain, loss float64) {
+	for i, c := range champion {
+		gain += c - challenger[i]
+		loss += c
+	}
+	return gain, loss
+}
+
+// DailyMean is the day's mean of d, as Begin wants it of the past. ok is false for a day without rows.
+func DailyMean(champion, challenger []float64) (mean float64, ok bool) {
+	if len(champion) == 0 {
+		return 0, false
+	}
+	gain, _ := sums(champion, challenger)
+	return gain / float64(len(champion)), true
+}
+
+// Numbers are the facts of the trial for its decision.
+func (t *Trial) Numbers() []rondo.Fact {
+	facts := []rondo.Fact{
+		rondo.Numeric("days", float64(t.Test.Days)),
+		rondo.Numeric("rows", float64(t.Rows)),
+		rondo.Numeric("margin", t.Test.Margin),
+		rondo.Numeric("log evidence to promote", t.Test.LogPromote()),
+		rondo.Numeric("log evidence of harm", t.Test.LogHarm()),
+	}
+	if t.Rows > 0 {
+		facts = append(facts,
+			rondo.Numeric("champion loss", t.Loss/float64(t.Rows)),
+			rondo.Numeric("challenger loss", (t.Loss-t.Gain)/float64(t.Rows)))
+	}
+	return facts
+}
+
+// Watch looks for harm of a fresh champion against its parent, which stays in shadow.
+type Watch struct {
+	Champion rondo.VersionID `json:"champion"`
+	Parent   rondo.VersionID `json:"parent"`
+	From     time.Time       `json:"from"`
+	Until    time.Time       `json:"until"`
+	Test     stat.Promotion  `json:"test"`
+	Rows     int             `json:"rows"`
+	Gain     float64         `json:"gain"` // sum over rows of the parent's loss less the champion's
+}
+
+// BeginWatch starts the watch of a promotion at from, for spec.Deploy.Watch, at margin 0.
+func BeginWatch(spec *rondo.Spec, champion, parent rondo.VersionID, past []float64, usualRows float64, from time.Time) (*Watch, error) {
+	test, err := stat.NewPromotion(0, Alpha, past, usualRows)
+	if err != nil {
+		return nil, fmt.Errorf("begin the watch of %s: %w", champion, err)
+	}
+	from = startOfDay(from.Add(24*time.Hour - time.Microsecond)) // whole days only
+	return &Watch{Champion: champion, Parent: parent, From: from, Until: from.Add(spec.Deploy.Watch), Test: test}, nil
+}
+
+// Day counts one mature day: Harm at any, Passed when the watch has lasted.
+func (w *Watch) Day(day time.Time, parent, champion []float64) Verdict {
+	if day.Before(w.From) {
+		return Continue
+	}
+	gain, _ := sums(parent, champion)
+	d := stat.Day{Rows: len(parent)}
+	if d.Rows > 0 {
+		d.Mean = gain / float64(d.Rows)
+	}
+	w.Rows += d.Rows
+	w.Gain += gain
+	if w.Test.Add(d) == stat.Harm {
+		return Harm
+	}
+	if !day.Add(24 * time.Hour).Before(w.Until) {
+		return Passed
+	}
+	return Continue
+}
+
+// Numbers are the facts of the watch for its decision.
+func (w *Watch) Numbers() []rondo.Fact {
+	facts := []rondo.Fact{
+		rondo.Numeric("days", float64(w.Test.Days)),
+		rondo.Numeric("rows", float64(w.Rows)),
+		rondo.Numeric("log evidence of harm", w.Test.LogHarm()),
+	}
+	if w.Rows > 0 {
+		facts = append(facts, rondo.Numeric("gain on the parent, a row", w.Gain/float64(w.Rows)))
+	}
+	return facts
+}
+
+// InCanary says whether a key's requests are the challenger's: sticky for one salt, and about share of all keys.
+func InCanary(key [16]byte, salt string, share float64) bool {
+	if share <= 0 {
+		return false
+	}
+	h := xxh3.HashSeed(key[:], xxh3.HashString(salt))
+	return float64(h>>11)/float64(1<<53) < share
+}
+
+// Health is what a canary's answers were: all must be numbers, and none may have failed.
+type Health struct {
+	Answered int `json:"answered"`
+	Failed   int `json:"failed"` // the challenger gave no finite answer, and the champion answered instead
+}
+
+// ErrNoAnswers is returned while the canary has not answered.
+var ErrNoAnswers = errors.New("the canary has not answered a request yet")
+
+// Check is nil for a healthy canary of at least least answers.
+func (h Health) Check(least int) error {
+	switch {
+	case h.Failed > 0:
+		return fmt.Errorf("%d of %d answers failed", h.Failed, h.Answered+h.Failed)
+	case h.Answered < least:
+		return ErrNoAnswers
+	}
+	return nil
+}
+
+// Salt makes a rollout's salt of its cycle, so that each rollout picks other keys.
+func Salt(cycle rondo.CycleID) string {
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], xxh3.HashString(string(cycle)))
+	return fmt.Sprintf("%x", b)
+}
