@@ -75,6 +75,23 @@ type Record struct {
 // Next is the offset after the record: where a reader that has seen it goes on.
 func (r *Record) Next() uint64 { return r.next }
 
+// A prediction's row time lies between its arrival less MaxBehind and its arrival plus MaxAhead. Later ones are refused;
+// earlier ones are replays: answered and logged, but never facts and never judged (R6).
+const (
+	MaxAhead  = 5 * time.Minute
+	MaxBehind = 24 * time.Hour
+)
+
+// Columns of records beside the model's own.
+const (
+	TimeColumn     = "time"
+	KnownColumn    = "known"
+	OutsideColumn  = "outside" // predictions: the checks that the row fails, comma separated; missing: none
+	OutputColumn   = "p"       // predictions of one number a row; p_0, p_1 ... where there are more
+	FeedbackOffset = "offset"  // feedback: which prediction it is about
+	FeedbackRow    = "row"
+)
+
 // Errors that callers ask about.
 var (
 	ErrCorrupt  = errors.New("prediction log is damaged")
