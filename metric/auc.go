@@ -97,7 +97,8 @@ func (g Groups) AUC(scores []float64, labels []bool, level float64) (Estimate, e
 	return e, nil
 }
 
-// aucInterval is DeLong's on the logit scale; a sample without a variance falls back to Newcombe's.
+// aucInterval is DeLong's on the logit scale, with a floor under the variances where a class has few rows; a perfectly
+// separated sample has no logit and takes Newcombe's.
 func (g Groups) aucInterval(p placements, positive func(i int32) bool, level float64) (low, high float64, err error) {
 	m, n := float64(p.positives), float64(p.negative)
 	if g != nil {
@@ -105,7 +106,9 @@ func (g Groups) aucInterval(p placements, positive func(i int32) bool, level flo
 		if err != nil {
 			return 0, 0, err
 		}
-		if s.se > 0 && p.auc > 0 && p.auc < 1 {
+		if p.auc > 0 && p.auc < 1 {
+			a, b := floors(p.auc, m, n)
+			s.se = max(s.se, math.Sqrt(a*min(1, fewOfClass/m)+b*min(1, fewOfClass/n)))
 			low, high = s.logit(p.auc, level)
 			return low, high, nil
 		}
@@ -118,12 +121,28 @@ func (g Groups) aucInterval(p placements, positive func(i int32) bool, level flo
 		return low, high, nil
 	}
 	a, b := variances(p.of, p.auc, positive, m, n)
-	if a+b == 0 {
-		low, high = newcombe(p.auc, m, n, normalQuantile((1+level)/2))
-		return low, high, nil
+	floorA, floorB := floors(p.auc, m, n)
+	if a < floorA {
+		a += (floorA - a) * min(1, fewOfClass/m)
+	}
+	if b < floorB {
+		b += (floorB - b) * min(1, fewOfClass/n)
 	}
 	half := tQuantile((1+level)/2, satterthwaite(a, b, m, n)) * math.Sqrt(a+b) / (p.auc * (1 - p.auc))
 	return logitMove(p.auc, -half), logitMove(p.auc, half), nil
+}
+
+// fewOfClass is the number of rows of a class up to which the floor under its variance holds in full; beyond it the
+// floor's weight falls as the inverse of the rows.
+const fewOfClass = 20
+
+// floors are the two variances after Hanley and McNeil (1982) at the area with two more rows of the rarer class, placed
+// at random. Few rows that all lie well know nothing of those that do not: without a floor 95 % intervals covered 85 to
+// 93 % with 10 to 50 positives and areas of 0.85 to 0.96, with it 93 % and more (98 to 99 % with 10 positives).
+func floors(auc, m, n float64) (ofPositives, ofNegatives float64) {
+	rarer := min(m, n)
+	a := (auc*rarer + 1) / (rarer + 2)
+	return (a/(2-a) - a*a) / m, (2*a*a/(1+a) - a*a) / n
 }
 
 // influence is how the AUC moves with each row, with mean 0.

@@ -114,8 +114,8 @@ func (g Groups) LogLoss(scores []float64, labels []bool, level float64) (Estimat
 	if err := g.checkProbabilities(scores, labels, level); err != nil {
 		return Estimate{}, fmt.Errorf("log loss: %w", err)
 	}
-	e, err := g.mean(len(scores), level, func(i int) float64 {
-		if labels[i] {
+	e, err := g.labelled(labels, level, func(i int, label bool) float64 {
+		if label {
 			return -math.Log(max(scores[i], smallest))
 		}
 		return -math.Log(max(1-scores[i], smallest))
@@ -133,8 +133,8 @@ func (g Groups) Brier(scores []float64, labels []bool, level float64) (Estimate,
 	if err := g.checkProbabilities(scores, labels, level); err != nil {
 		return Estimate{}, fmt.Errorf("brier: %w", err)
 	}
-	e, err := g.mean(len(scores), level, func(i int) float64 {
-		if labels[i] {
+	e, err := g.labelled(labels, level, func(i int, label bool) float64 {
+		if label {
 			return (1 - scores[i]) * (1 - scores[i])
 		}
 		return scores[i] * scores[i]
@@ -166,7 +166,7 @@ func (g Groups) AveragePrecision(scores []float64, labels []bool, level float64)
 	e := Estimate{Value: value, Rows: len(scores)}
 	m := float64(positives)
 	if value == 1 {
-		e.Low, e.High = wilson(1, min(m, float64(s.units)), s.quantile(level))
+		e.Low, e.High = scoreInterval(1, min(m, float64(s.units)), level, s.quantile(level))
 		return e, nil
 	}
 	// Few positives: the influences know too little of their own variance, so the deviation is at least that of a share
@@ -239,7 +239,10 @@ func (g Groups) Mean(values []float64, level float64) (Estimate, error) {
 		return Estimate{}, fmt.Errorf("mean: %w", err)
 	}
 	e, err := g.mean(len(values), level, func(i int) float64 { return values[i] })
-	return e, named("mean", err)
+	if err != nil {
+		return Estimate{}, fmt.Errorf("mean: %w", err)
+	}
+	return e.checked("mean")
 }
 
 // mean estimates the mean of a loss, skewness repaired.
@@ -259,6 +262,42 @@ func (g Groups) mean(rows int, level float64, loss func(i int) float64) (Estimat
 		return Estimate{}, err
 	}
 	e.Low, e.High = s.skewed(e.Value, level)
+	return e, nil
+}
+
+// labelled is mean for a loss of a label. Rows of a class that the sample hardly has may cost much more than it shows,
+// so the upper end is at least what the upper end of that class's share would cost.
+func (g Groups) labelled(labels []bool, level float64, loss func(i int, label bool) float64) (Estimate, error) {
+	e, err := g.mean(len(labels), level, func(i int) float64 { return loss(i, labels[i]) })
+	if err != nil {
+		return Estimate{}, err
+	}
+	var rows, sum, supposed [2]float64 // by class: rows, their loss, the loss if all rows were of it
+	for i, y := range labels {
+		class := 0
+		if y {
+			class = 1
+		}
+		rows[class]++
+		sum[class] += loss(i, y)
+		supposed[0] += loss(i, false)
+		supposed[1] += loss(i, true)
+	}
+	all := rows[0] + rows[1]
+	var mean [2]float64
+	for class := range mean {
+		mean[class] = supposed[class] / all
+		if rows[class] > 0 {
+			mean[class] = sum[class] / rows[class]
+		}
+	}
+	for class := range mean {
+		if rows[class] < fewHits {
+			share := rows[class] / all
+			_, most := scoreInterval(share, all, level, normalQuantile((1+level)/2))
+			e.High = max(e.High, e.Value+(most-share)*(mean[class]-mean[1-class]))
+		}
+	}
 	return e, nil
 }
 

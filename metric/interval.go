@@ -101,11 +101,17 @@ func (s spread) skewed(value, level float64) (low, high float64) {
 	return value - s.se*inverse(t), value - s.se*inverse(-t)
 }
 
-// wilson is the score interval of a share of rows, which may be an effective number.
-func wilson(share, rows, z float64) (low, high float64) {
+// scoreInterval is Wilson's interval of a share of rows, which may be an effective number. With few hits or few misses
+// it misses too often, mostly at one end (measured: 6 % at one end and none at the other for 60 rows at 0.95); then it
+// is at least as wide as the mid-P interval.
+func scoreInterval(share, rows, level, z float64) (low, high float64) {
 	centre := (share + z*z/(2*rows)) / (1 + z*z/rows)
 	half := z / (1 + z*z/rows) * math.Sqrt(share*(1-share)/rows+z*z/(4*rows*rows))
 	low, high = max(0, centre-half), min(1, centre+half)
+	if rows*min(share, 1-share) < fewHits {
+		low = min(low, midP(share*rows, rows, (1-level)/2))
+		high = max(high, 1-midP((1-share)*rows, rows, (1-level)/2))
+	}
 	if share == 0 {
 		low = 0
 	}
@@ -113,6 +119,30 @@ func wilson(share, rows, z float64) (low, high float64) {
 		high = 1
 	}
 	return low, high
+}
+
+const fewHits = 10
+
+// midP is the share at which more than hits of rows, with half the chance of exactly hits, have probability tail
+// (Lancaster 1961).
+func midP(hits, rows, tail float64) float64 {
+	if hits <= 0 {
+		return 0
+	}
+	low, high := 0.0, hits/rows
+	for range 60 {
+		p := (low + high) / 2
+		atLeast, more := betaShare(hits, rows-hits+1, p), 0.0
+		if hits < rows {
+			more = betaShare(hits+1, rows-hits, p)
+		}
+		if (atLeast+more)/2 > tail {
+			high = p
+		} else {
+			low = p
+		}
+	}
+	return low
 }
 
 // share estimates hits/of, where hit and part are 0 or 1 for each row and only rows with part count.
@@ -161,6 +191,6 @@ func (g Groups) share(rows int, hit, part func(i int) bool, level float64) (Esti
 		}
 		z = s.quantile(level)
 	}
-	e.Low, e.High = wilson(e.Value, effective, z)
+	e.Low, e.High = scoreInterval(e.Value, effective, level, z)
 	return e, nil
 }

@@ -82,7 +82,7 @@ func (g Groups) MacroF1(probabilities []float64, classes int, labels []int32, le
 		return Estimate{}, fmt.Errorf("macro f1: %w", err)
 	}
 	if e.Value <= 0 || e.Value >= 1 || s.se == 0 {
-		e.Low, e.High = wilson(min(1, e.Value), float64(s.units), s.quantile(level))
+		e.Low, e.High = scoreInterval(min(1, e.Value), float64(s.units), level, s.quantile(level))
 		return e, nil
 	}
 	e.Low, e.High = s.logit(e.Value, level)

@@ -6,11 +6,15 @@ import "math"
 func normalQuantile(p float64) float64 { return math.Sqrt2 * math.Erfinv(2*p-1) }
 
 // tQuantile is the inverse of Student's t with df > 0 degrees of freedom, for p in [0.5, 1). It is Newton's method
-// kept inside a bracket; far degrees of freedom are the normal distribution with its first correction.
+// kept inside a bracket; beyond 100,000 degrees of freedom it is the expansion of Abramowitz and Stegun 26.7.5, whose
+// next term is below 1e-12.
 func tQuantile(p, df float64) float64 {
 	z := normalQuantile(p)
-	if df > 1e7 {
-		return z + (z*z*z+z)/(4*df)
+	if df > 1e5 {
+		return z + (z*z*z+z)/(4*df) + (5*z*z*z*z*z+16*z*z*z+3*z)/(96*df*df)
+	}
+	if p <= .5 {
+		return 0
 	}
 	low, high := 0.0, max(1, 2*z)
 	for tDistribution(high, df) < p {
@@ -38,7 +42,12 @@ func tQuantile(p, df float64) float64 {
 }
 
 // tDistribution is the distribution function of Student's t at t >= 0.
-func tDistribution(t, df float64) float64 { return 1 - betaShare(df/2, .5, df/(df+t*t))/2 }
+func tDistribution(t, df float64) float64 {
+	if t*t < df {
+		return .5 + betaShare(.5, df/2, t*t/(df+t*t))/2
+	}
+	return 1 - betaShare(df/2, .5, df/(df+t*t))/2
+}
 
 // betaShare is the regularised incomplete beta function, by the continued fraction of DLMF 8.17.22 (Lentz's method).
 func betaShare(a, b, x float64) float64 {
