@@ -1,0 +1,73 @@
+package duckdb
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rondo.dev/rondo/internal/seam/engine"
+	"rondo.dev/rondo/internal/seam/engine/enginetest"
+)
+
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == "engine-child" {
+		os.Exit(Main(os.Args[2:]))
+	}
+	os.Exit(m.Run())
+}
+
+func newEngine(t testing.TB, opt Options) *Engine {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return New([]string{self, "engine-child"}, opt)
+}
+
+func TestEngineKeepsItsPromise(t *testing.T) {
+	enginetest.Run(t, func(t *testing.T) engine.Engine { return newEngine(t, Options{}) })
+}
+
+func TestReadEndsAtItsTimeLimit(t *testing.T) {
+	e := newEngine(t, Options{Time: time.Millisecond})
+	_, _, err := e.Describe(context.Background(), engine.Source{Files: []string{filepath.Join(t.TempDir(), "a.csv")}})
+	if err == nil || !strings.Contains(err.Error(), "not read within 1ms") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func flights(t testing.TB) []string {
+	t.Helper()
+	files, err := filepath.Glob("../../../../examples/flights/2001-*.parquet")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	for i, f := range files {
+		if files[i], err = filepath.Abs(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return files
+}
+
+// BenchmarkFlights reads all 3,000,000 flights.
+func BenchmarkFlights(b *testing.B) {
+	e := newEngine(b, Options{})
+	for b.Loop() {
+		rows := 0
+		for batch, err := range e.Read(context.Background(), engine.Source{Files: flights(b)}) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			rows += batch.Table.Rows()
+		}
+		if rows != 3_000_000 {
+			b.Fatalf("%d rows", rows)
+		}
+	}
+	b.ReportMetric(3_000_000*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
