@@ -102,6 +102,7 @@ func nested(t *testing.T, e engine.Engine) {
 func cancelled(t *testing.T, e engine.Engine) {
 	path := parquet(t, "many.parquet")
 	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	var last error
 	for _, err := range e.Read(ctx, engine.Source{Files: []string{path, path, path, path}}) {
 		cancel()
