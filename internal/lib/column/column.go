@@ -9,6 +9,8 @@ package column
 import (
 	"fmt"
 	"math"
+	"strconv"
+	"time"
 )
 
 // Type is the logical type of a column.
@@ -233,4 +235,23 @@ func (v *Vector) Append(w *Vector) error {
 	v.Floats = append(v.Floats, w.Floats...)
 	v.Strings = append(v.Strings, w.Strings...)
 	return nil
+}
+
+// Text is row i for people: null for a missing value, RFC 3339 for a timestamp.
+func (v *Vector) Text(i int) string {
+	switch {
+	case v.IsNull(i):
+		return "null"
+	case v.Type == Bool:
+		return strconv.FormatBool(v.Bools[i])
+	case v.Type == Float64:
+		return strconv.FormatFloat(v.Floats[i], 'g', -1, 64)
+	case v.Type == String:
+		return v.Strings[i]
+	case v.Type == Timestamp:
+		return time.UnixMicro(v.Ints[i]).UTC().Format(time.RFC3339Nano)
+	case v.Type == Duration:
+		return (time.Duration(v.Ints[i]) * time.Microsecond).String()
+	}
+	return strconv.FormatInt(v.Ints[i], 10)
 }
