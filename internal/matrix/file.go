@@ -100,6 +100,9 @@ func readHeader(r io.Reader) (h Header, size int64, err error) {
 	if dec.InputOffset() != int64(len(line)) {
 		return h, 0, fmt.Errorf("%w: header: more than one JSON value", ErrFormat)
 	}
+	if len(h.Classes) == 0 {
+		h.Classes = nil
+	}
 	return h, int64(len(line)) + 1, h.check()
 }
 

@@ -5,7 +5,9 @@
 //   - Start with a higher attempt first kills what lives under an earlier attempt and confirms its end (I2, I7).
 //   - After a restart of this program Adopt finds jobs that still live, or that ended unseen, with their exit status and
 //     CPU seconds when they can still be known.
-//   - Limits hold: memory, wall time, output. A child that breaks one ends with the reason in its Result.
+//   - A lower attempt than one that is known is refused with kind rondo.Conflict: no late ghosts.
+//   - Limits hold: memory, wall time, output. A child that breaks one ends with the reason in its Result. A child that
+//     outlasts its wall time is ended as by Stop; one that takes too much memory or writes too much is killed.
 //   - Stop is SIGTERM, the grace period, then SIGKILL to the whole group. When Wait returns, the group is gone.
 package executor
 
@@ -39,7 +41,7 @@ type Spec struct {
 type Limits struct {
 	Memory int64 // bytes of address space or cgroup memory
 	Wall   time.Duration
-	Output int64 // bytes of standard output and error kept
+	Output int64 // bytes of standard output and error together
 	Grace  time.Duration
 }
 
@@ -57,14 +59,15 @@ type Result struct {
 type Job interface {
 	Wait(ctx context.Context) (Result, error) // ctx ends the wait, not the job
 	Stop() error
-	PID() int
+	PID() int // of the job's process; 0 before it has started and when it is gone
 }
 
 // Executor runs jobs. Safe for concurrent use.
 type Executor interface {
 	Start(ctx context.Context, s Spec) (Job, error)
-	// Adopt takes over a job that an earlier life of this program started.
-	Adopt(ctx context.Context, name string) (Job, int, error)
-	// Sweep ends every job whose name the caller does not keep.
+	// Adopt takes over the newest attempt of a job that an earlier life of this program started, living or ended. line
+	// (or nil) is called for each line of standard output from the first on, as Spec.Line is.
+	Adopt(ctx context.Context, name string, line func(line []byte)) (Job, int, error)
+	// Sweep ends every job whose name the caller does not keep, and forgets it.
 	Sweep(ctx context.Context, keep func(name string, attempt int) bool) error
 }
