@@ -11,7 +11,7 @@ const blockColumns = 64
 // block holds the bins of some columns row by row.
 type block struct {
 	first  int // its first column
-	width  int // columns
+	width  int // columns, those that fill up to kernelColumns included
 	stride int // bytes from row to row, a power of two
 	bins   []uint8
 }
@@ -51,6 +51,7 @@ func newTable(ctx context.Context, d Data, p Params, team *crew) (*table, error)
 	}
 	for first := 0; first < len(t.source); first += blockColumns {
 		width := min(blockColumns, len(t.source)-first)
+		width = (width + kernelColumns - 1) / kernelColumns * kernelColumns
 		stride := 1
 		for stride < width {
 			stride *= 2

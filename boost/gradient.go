@@ -68,41 +68,70 @@ const negligible = 1e-100
 // friedman is the factor of the multiclass hessians p(1-p): K/(K-1).
 func friedman(classes int) float64 { return float64(classes) / float64(classes-1) }
 
-// roundingFiller rounds gradients and hessians up or down at random so that their expectation is exact.
+// rounder rounds gradients and hessians up or down at random, so that their expectation is exact, and packs them into an
+// entry. A gradient at its limit may end one below -gLimit by a rounding of the last bit; packing has room for it.
+type rounder struct {
+	draw       uint64
+	perG, perH float64
+	shift      float64 // makes the gradient positive, where truncation rounds down
+}
+
+func (r *rounder) entry(row int, g, h float64) uint64 {
+	bits := mix(r.draw + uint64(row)*golden)
+	gUp := float64(int64(bits>>40)) * (1.0 / (1 << 24))
+	hUp := float64(int64(bits>>8&(1<<24-1))) * (1.0 / (1 << 24))
+	gq := int64(float64(g*r.perG)+(r.shift+gUp)) - int64(r.shift)
+	hq := int64(float64(h*r.perH) + hUp)
+	return uint64(row)<<32 | uint64(hq)<<16 | uint64(uint16(gq))
+}
+
 func (t *target) roundingFiller(k int, draw uint64, pack packing, unit quantum) func(start int, out []uint64) {
-	perG, perH := 1/unit.g, 1/unit.h
-	shift := float64(pack.gLimit + 1) // makes the gradient positive, where truncation rounds down
-	factor := friedman(max(t.outputs, 2))
+	r := rounder{draw, 1 / unit.g, 1 / unit.h, float64(pack.gLimit + 1)}
 	scores := t.scores[k*t.rows : (k+1)*t.rows]
+	switch t.objective {
+	case Binary:
+		return func(start int, out []uint64) { t.fillBinary(r, scores, start, out) }
+	case Multiclass:
+		return func(start int, out []uint64) { t.fillClass(r, k, scores, start, out) }
+	}
 	return func(start int, out []uint64) {
 		for i := range out {
 			row := start + i
-			var g, h float64
-			switch t.objective {
-			case Binary:
-				p := t.curve.probability(scores[row])
-				g, h = p-t.labels[row], float64(p*(1-p))
-			case Multiclass:
-				p := min(exp(scores[row]-t.logSum[row]), 1)
-				h = float64(float64(p*(1-p)) * factor)
-				if t.labels[row] == float64(k) {
-					p--
-				}
-				g = p
-			default:
-				g, h = scores[row]-t.labels[row], 1
-			}
-			if t.weights != nil {
-				g *= t.weights[row]
-				h *= t.weights[row]
-			}
-			bits := mix(draw + uint64(row)*golden)
-			gUp := float64(bits>>40) * (1.0 / (1 << 24))
-			hUp := float64(bits>>8&(1<<24-1)) * (1.0 / (1 << 24))
-			gq := min(max(int64(float64(g*perG)+shift+gUp)-int64(shift), -pack.gLimit), pack.gLimit)
-			hq := min(int64(float64(h*perH)+hUp), pack.hLimit)
-			out[i] = uint64(row)<<32 | uint64(hq)<<16 | uint64(uint16(gq))
+			w := t.weights[row]
+			out[i] = r.entry(row, float64((scores[row]-t.labels[row])*w), w)
 		}
+	}
+}
+
+func (t *target) fillBinary(r rounder, scores []float64, start int, out []uint64) {
+	scores, labels := scores[start:start+len(out)], t.labels[start:start+len(out)]
+	if t.weights == nil {
+		for i := range out {
+			p := t.curve.probability(scores[i])
+			out[i] = r.entry(start+i, p-labels[i], float64(p*(1-p)))
+		}
+		return
+	}
+	for i, w := range t.weights[start : start+len(out)] {
+		p := t.curve.probability(scores[i])
+		out[i] = r.entry(start+i, float64((p-labels[i])*w), float64(float64(p*(1-p))*w))
+	}
+}
+
+func (t *target) fillClass(r rounder, k int, scores []float64, start int, out []uint64) {
+	factor := friedman(t.outputs)
+	for i := range out {
+		row := start + i
+		p := min(exp(scores[row]-t.logSum[row]), 1)
+		g, h := p, float64(float64(p*(1-p))*factor)
+		if t.labels[row] == float64(k) {
+			g--
+		}
+		if t.weights != nil {
+			g *= t.weights[row]
+			h *= t.weights[row]
+		}
+		out[i] = r.entry(row, g, h)
 	}
 }
 
@@ -139,7 +168,7 @@ func (t *target) largestGradient() float64 {
 		if t.weights != nil {
 			r *= t.weights[i]
 		}
-		return r
+		return float64(r)
 	})
 }
 

@@ -18,6 +18,7 @@ type leaf struct {
 	best    candidate
 	cells   histogram // nil if it is not kept: then both children are built from rows
 	retired bool      // has been split
+	whole   bool      // has been split, but its rows were left as they were: no child will be split
 }
 
 // growing is a node of the tree being grown; the children are child and child+1, 0 for a leaf.
@@ -82,6 +83,7 @@ func (g *grower) grow(ctx context.Context, rows int, p packing, q quantum, draw 
 
 	root := leaf{end: rows}
 	root.total = g.sum(rows)
+	g.tree[0].value = g.value(root.total)
 	if g.searchable(root) {
 		root.cells = g.take()
 		g.build(root, root.cells)
@@ -97,11 +99,6 @@ func (g *grower) grow(ctx context.Context, rows int, p packing, q quantum, draw 
 			return err
 		}
 		g.split(best, open+1 < g.p.Leaves)
-	}
-	for _, l := range g.leaves {
-		if !l.retired {
-			g.tree[l.node].value = g.value(l.total)
-		}
 	}
 	return nil
 }
@@ -170,23 +167,31 @@ func (g *grower) bestLeaf() int {
 
 // split splits a leaf: rows first, then the histograms and best splits of its children if more splits are to come.
 func (g *grower) split(index int, more bool) {
-	parent := g.leaves[index]
-	entries := g.entries[parent.start:parent.end]
-	middle := parent.start + partition(g.table, parent.best, entries, g.scratch[parent.start:parent.end], g.team)
-
+	parent := &g.leaves[index]
+	parent.retired = true
 	child := len(g.tree)
 	g.tree[parent.node].child = child
 	g.tree[parent.node].split = parent.best
 	g.tree = append(g.tree, growing{}, growing{})
-	left := leaf{node: child, depth: parent.depth + 1, start: parent.start, end: middle, total: parent.best.left}
-	right := leaf{node: child + 1, depth: parent.depth + 1, start: middle, end: parent.end,
-		total: parent.total.minus(parent.best.left)}
+	left := leaf{node: child, depth: parent.depth + 1, total: parent.best.left}
+	right := leaf{node: child + 1, depth: parent.depth + 1, total: parent.total.minus(parent.best.left)}
+	g.tree[left.node].value, g.tree[right.node].value = g.value(left.total), g.value(right.total)
 
 	searchLeft, searchRight := more && g.searchable(left), more && g.searchable(right)
-	switch {
-	case !searchLeft && !searchRight:
+	if !searchLeft && !searchRight {
+		parent.whole = true
 		g.release(parent.cells)
-	case parent.cells == nil:
+		parent.cells = nil
+		return
+	}
+	entries, scratch := g.entries[parent.start:parent.end], g.scratch[parent.start:parent.end]
+	middle := parent.start + partition(g.table, parent.best, entries, scratch, g.team)
+	left.start, left.end = parent.start, middle
+	right.start, right.end = middle, parent.end
+	if cells := parent.cells; cells != nil {
+		parent.cells = nil
+		g.inherit(cells, &left, &right)
+	} else {
 		for _, l := range []*leaf{&left, &right} {
 			if g.searchable(*l) {
 				l.cells = g.take()
@@ -194,20 +199,22 @@ func (g *grower) split(index int, more bool) {
 				g.searchBoth(l, nil)
 			}
 		}
-	default:
-		small, large := &left, &right
-		if left.total.n > right.total.n {
-			small, large = large, small
-		}
-		small.cells, large.cells = g.take(), parent.cells
-		g.build(*small, small.cells)
-		for i, c := range small.cells {
-			large.cells[i] = large.cells[i].minus(c)
-		}
-		g.searchBoth(small, large)
 	}
-	g.leaves[index].retired, g.leaves[index].cells = true, nil
 	g.leaves = append(g.leaves, left, right)
+}
+
+// inherit builds the histogram of the child with fewer rows and gets the other's by subtraction from their parent's.
+func (g *grower) inherit(parent histogram, left, right *leaf) {
+	small, large := left, right
+	if left.total.n > right.total.n {
+		small, large = large, small
+	}
+	small.cells, large.cells = g.take(), parent
+	g.build(*small, small.cells)
+	for i, c := range small.cells {
+		large.cells[i] = large.cells[i].minus(c)
+	}
+	g.searchBoth(small, large)
 }
 
 // build sums the rows of l into h, which is all 0.

@@ -43,7 +43,7 @@ const chunkRows = 64
 
 // accumulator builds histograms; every worker has its own.
 type accumulator struct {
-	packed  [][256]uint64 // of each column; all 0 between calls
+	packed  [][256]uint64 // of each column of the blocks; columns of the table are all 0 between calls
 	cells   histogram     // sums of a worker that does not own the result; all 0 between uses
 	used    bool          // cells is not all 0
 	offsets [chunkRows]int
@@ -52,7 +52,11 @@ type accumulator struct {
 }
 
 func newAccumulator(t *table) *accumulator {
-	return &accumulator{packed: make([][256]uint64, len(t.source))}
+	width := 0
+	for _, b := range t.blocks {
+		width = b.first + b.width
+	}
+	return &accumulator{packed: make([][256]uint64, width)}
 }
 
 // add adds the entries to h.
@@ -103,7 +107,7 @@ func (a *accumulator) spill(t *table, p packing, h histogram) {
 	hShift, gShift := p.hShift&63, p.gShift&63
 	nMask := uint64(1)<<hShift - 1
 	hMask := uint64(1)<<(gShift-hShift) - 1
-	for c := range a.packed {
+	for c := range t.source {
 		packed := &a.packed[c]
 		cells := h[t.first[c]:t.first[c+1]]
 		for bin := range cells {

@@ -18,6 +18,18 @@ func Train(ctx context.Context, p Params, train Data, validation *Data, progress
 	if err := checkTrain(p, train, validation); err != nil {
 		return nil, err
 	}
+	s, err := newSession(ctx, p, train, validation)
+	if err != nil {
+		return nil, fmt.Errorf("boost: binning: %w", err)
+	}
+	if err := s.run(ctx, progress); err != nil {
+		return nil, fmt.Errorf("boost: training: %w", err)
+	}
+	return s.model, nil
+}
+
+// newSession bins the rows: everything before the first round.
+func newSession(ctx context.Context, p Params, train Data, validation *Data) (*session, error) {
 	workers := p.Threads
 	if workers == 0 {
 		workers = min(runtime.GOMAXPROCS(0), maxThreads)
@@ -31,7 +43,7 @@ func Train(ctx context.Context, p Params, train Data, validation *Data, progress
 	}
 	table, err := newTable(ctx, train, p, s.team)
 	if err != nil {
-		return nil, fmt.Errorf("boost: binning: %w", err)
+		return nil, err
 	}
 	s.grower = newGrower(p, table, s.team)
 	curve := newCurve()
@@ -40,10 +52,7 @@ func Train(ctx context.Context, p Params, train Data, validation *Data, progress
 		s.values = validation.Values
 		s.validation = newTarget(p, *validation, s.model.base, curve, s.team)
 	}
-	if err := s.run(ctx, progress); err != nil {
-		return nil, fmt.Errorf("boost: training: %w", err)
-	}
-	return s.model, nil
+	return s, nil
 }
 
 func checkTrain(p Params, train Data, validation *Data) error {
@@ -152,14 +161,30 @@ func (g *grower) addScores(scores []float64, sampled bool) {
 	}
 	g.team.share(len(g.leaves), func(_, i int) {
 		l := &g.leaves[i]
-		if l.retired {
-			return
-		}
-		value := g.tree[l.node].value
-		for _, e := range g.entries[l.start:l.end] {
-			scores[rowOf(e)] += value
+		entries := g.entries[l.start:l.end]
+		switch {
+		case l.whole:
+			g.addWhole(l, entries, scores)
+		case !l.retired:
+			value := g.tree[l.node].value
+			for _, e := range entries {
+				scores[rowOf(e)] += value
+			}
 		}
 	})
+}
+
+// addWhole does so for a leaf whose rows were not moved when it was split.
+func (g *grower) addWhole(l *leaf, entries []uint64, scores []float64) {
+	bins := g.table.columns[l.best.column]
+	low := l.best.lowest()
+	most := uint64(l.best.bin - low)
+	child := g.tree[l.node].child
+	values := [2]float64{g.tree[child].value, g.tree[child+1].value}
+	for _, e := range entries {
+		row := rowOf(e)
+		scores[row] += values[(most-uint64(bins[row]-low))>>63]
+	}
 }
 
 // walk is the tree's answer for a row of the table.

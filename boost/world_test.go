@@ -35,16 +35,16 @@ func (w world) values() []float32 {
 	return values
 }
 
-// score is a smooth-and-stepped function of a row's first columns; missing counts as 0.5.
+// score is a smooth-and-stepped function of a row's first columns; missing counts as 0.5, as do columns
+// that are not there.
 func (w world) score(row []float32) float64 {
 	x := func(i int) float64 {
-		v := float64(row[i])
-		if v != v {
+		if i >= len(row) || row[i] != row[i] {
 			return 0.5
 		}
-		return v
+		return float64(row[i])
 	}
-	s := x(0) + 0.5*x(1) - 0.3*x(2) + x(3)*x(4)
+	s := x(0) + float64(0.5*x(1)) - float64(0.3*x(2)) + float64(x(3)*x(4))
 	if x(5) > 2 {
 		s += 1
 	}
