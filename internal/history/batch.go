@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"rondo.dev/rondo/internal/lib/column"
+	"rondo.dev/rondo/internal/lib/order"
 	"rondo.dev/rondo/internal/lib/rowhash"
 )
 
@@ -28,14 +29,14 @@ func (s *Set) Columns(rows *column.Table, times []int64, keys []rowhash.Key, fac
 	}
 	b := batch{set: s, rows: rows, times: times, facts: facts}
 	b.replaced, b.own = replacements(keys, times, facts)
-	b.byTime = order(times)
+	b.byTime = order.Of(times)
 	b.start = make([]int64, len(facts.Known))
 	onTime := b.replaced == nil
 	for i, known := range facts.Known {
 		b.start[i] = max(known, facts.Arrived[i])
 		onTime = onTime && b.start[i] == known
 	}
-	b.byStart = order(b.start)
+	b.byStart = order.Of(b.start)
 	if onTime {
 		b.byEnd = b.byStart // each window ends its length after its fact's start
 	}
@@ -109,7 +110,7 @@ func (b *batch) compute(n int, out []*column.Vector) error {
 			for i := range until {
 				until[i] = b.end(int32(i), def.over)
 			}
-			ends = bucket(order(until), factGroup, count)
+			ends = bucket(order.Of(until), factGroup, count)
 		}
 		w := sweep{batch: b, def: def, values: values, scale: one.scale, factGroup: factGroup, out: def.result(len(b.times))}
 		for g := range count {

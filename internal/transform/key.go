@@ -1,0 +1,126 @@
+package transform
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sort"
+	"sync"
+
+	"rondo.dev/rondo/internal/lib/column"
+	"rondo.dev/rondo/internal/lib/rowhash"
+)
+
+// RowHashes names whole rows by all columns of a table, in order of their names: equal names are exact repeats.
+func RowHashes(t *column.Table) []Key {
+	names := append([]string(nil), t.Names...)
+	sort.Strings(names)
+	columns := make([]*column.Vector, len(names))
+	for i, name := range names {
+		columns[i] = t.Column(name)
+	}
+	return rowhash.Rows(columns, t.Rows())
+}
+
+// Base names rows by their key columns. Without a declared key a row is its content: what a request holds.
+func (r *Rows) Base(t *column.Table) ([]Key, error) {
+	names := r.keyNames
+	if r.data.Key == nil {
+		names = r.signature.Names(Request)
+		sort.Strings(names)
+	}
+	columns := make([]*column.Vector, len(names))
+	for i, name := range names {
+		if columns[i] = t.Column(name); columns[i] == nil {
+			return nil, invalid(name, "the key needs this column")
+		}
+		if want := r.signature.Column(name).Type; columns[i].Type != want {
+			return nil, invalid(name, "is %s; as part of the key it is %s", columns[i].Type, want)
+		}
+	}
+	return rowhash.Rows(columns, t.Rows()), nil
+}
+
+// numbered says whether keys carry a running number: declared, or because a row is its content.
+func (r *Rows) numbered() bool { return r.data.Key == nil || r.data.Key.Number != "" }
+
+// KeyOf names rows that somebody speaks of by key: key columns, and the number, which is 1 where it is not given.
+func (r *Rows) KeyOf(t *column.Table) ([]Key, error) {
+	base, err := r.Base(t)
+	if err != nil || !r.numbered() {
+		return base, err
+	}
+	var number *column.Vector
+	if r.data.Key != nil {
+		number = t.Column(r.data.Key.Number)
+	}
+	if number != nil && number.Type != column.Int64 {
+		return nil, invalid(r.data.Key.Number, "is %s; a row's number is int64", number.Type)
+	}
+	for i := range base {
+		n := int64(1)
+		if number != nil && !number.IsNull(i) {
+			n = number.Ints[i]
+		}
+		base[i] = numberedKey(base[i], n)
+	}
+	return base, nil
+}
+
+func numberedKey(base Key, n int64) Key {
+	var b [24]byte
+	copy(b[:], base[:])
+	binary.LittleEndian.PutUint64(b[16:], uint64(n))
+	return rowhash.Sum(b[:])
+}
+
+// Numbers counts rows of equal base keys, across frames (D4). Safe for concurrent use.
+//
+// With a limit it remembers at least the newest limit base keys and forgets older ones: at the door, where keys hold a
+// time, those do not come again. A base key takes about 40 bytes.
+type Numbers struct {
+	mu         sync.Mutex
+	limit      int
+	now, older map[Key]int32
+}
+
+// NewNumbers counts from 1; limit 0 forgets nothing.
+func NewNumbers(limit int) *Numbers { return &Numbers{limit: limit, now: make(map[Key]int32)} }
+
+func (n *Numbers) next(base Key) int64 {
+	count, ok := n.now[base]
+	if !ok {
+		count = n.older[base]
+	}
+	count++
+	if !ok && n.limit > 0 && len(n.now) >= n.limit {
+		n.older, n.now = n.now, make(map[Key]int32)
+	}
+	n.now[base] = count
+	return int64(count)
+}
+
+// Number gives every row of a frame its key, in the order of the rows: with the running number where there is one, which
+// also becomes a column where the model names it.
+func (r *Rows) Number(f *Frame, n *Numbers) error {
+	if f.Keys != nil {
+		return fmt.Errorf("number %d rows twice", len(f.Keys))
+	}
+	if !r.numbered() {
+		f.Keys = f.Base
+		return nil
+	}
+	f.Keys = make([]Key, len(f.Base))
+	numbers := column.New(column.Int64, len(f.Base))
+	n.mu.Lock()
+	for i, base := range f.Base {
+		numbers.Ints[i] = n.next(base)
+	}
+	n.mu.Unlock()
+	for i, base := range f.Base {
+		f.Keys[i] = numberedKey(base, numbers.Ints[i])
+	}
+	if r.data.Key != nil {
+		f.Table.Set(r.data.Key.Number, numbers)
+	}
+	return nil
+}
