@@ -48,12 +48,22 @@ func (t *turn) take(ctx context.Context) (held bool, err error) {
 func (t *turn) handOver() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return t.next()
+}
+
+// release hands the turn over, or frees it.
+func (t *turn) release() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.held = t.next()
+}
+
+func (t *turn) next() bool {
 	if len(t.waiting) == 0 {
 		return false
 	}
-	next := t.waiting[0]
+	close(t.waiting[0])
 	t.waiting = slices.Delete(t.waiting, 0, 1)
-	close(next)
 	return true
 }
 
@@ -62,17 +72,4 @@ func (t *turn) wanted() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.waiting) > 0
-}
-
-// release hands the turn over, or frees it.
-func (t *turn) release() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.waiting) == 0 {
-		t.held = false
-		return
-	}
-	next := t.waiting[0]
-	t.waiting = slices.Delete(t.waiting, 0, 1)
-	close(next)
 }

@@ -30,15 +30,20 @@ func (s *Store) Write(ctx context.Context, f func(store.Tx) error) error {
 		return fmt.Errorf("waiting to write: %w", err)
 	}
 	g, err := s.join(err, f)
-	if err != nil {
+	if g == nil {
 		return err
 	}
+	// Also where f failed: it may have read what earlier members wrote, and that is true only when they are committed.
 	<-g.done
-	return g.err
+	if g.err != nil {
+		return g.err
+	}
+	return err
 }
 
-// join runs f as a member of the open group, opening one where there is none. late is ctx's error when the turn came too
-// late. The turn is given up in any case, also when f panics or ends its goroutine.
+// join runs f as a member of the open group, opening one where there is none, and returns f's error with the group. No
+// group: f did not run. late is ctx's error when the turn came too late. The turn is given up in any case, also when f
+// panics or ends its goroutine.
 func (s *Store) join(late error, f func(store.Tx) error) (*group, error) {
 	defer s.leave()
 	if late != nil {
@@ -57,11 +62,11 @@ func (s *Store) join(late error, f func(store.Tx) error) (*group, error) {
 		s.group = &group{done: make(chan struct{})}
 	}
 	g := s.group
-	if err := s.savepoint(f); err != nil {
-		return nil, err
+	err := s.savepoint(f)
+	if err == nil {
+		g.members++
 	}
-	g.members++
-	return g, nil
+	return g, err
 }
 
 // savepoint runs f so that it alone is undone when it fails or does not return.
