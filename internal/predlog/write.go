@@ -26,22 +26,51 @@ func (l *Log) Append(r *Record) (uint64, error) {
 	return w.offset, err
 }
 
+// Pending is a record that has its place in the log and is not synced yet.
+type Pending struct {
+	done chan error
+	err  error
+	over bool
+}
+
+// Wait returns when the record is synced, or says why it never will be read.
+func (p *Pending) Wait() error {
+	if !p.over {
+		p.err, p.over = <-p.done, true
+	}
+	return p.err
+}
+
+// Begin gives the record its place; Wait for the rest. Whoever has to do something in the order of the log begins its
+// records under one lock and waits outside.
+func (l *Log) Begin(r *Record) (*Pending, error) {
+	w, err := l.enqueue(r, true)
+	if err != nil {
+		return nil, err
+	}
+	l.hurry()
+	return &Pending{done: w.done}, nil
+}
+
 // AppendDurable returns when the record is synced. When ctx ends first, the record may be written later all the same:
 // whoever asks again with the same idempotency key is answered once.
 func (l *Log) AppendDurable(ctx context.Context, r *Record) (uint64, error) {
-	w, err := l.enqueue(r, true)
+	p, err := l.Begin(r)
 	if err != nil {
 		return 0, err
 	}
 	select {
-	case l.urgent <- struct{}{}:
-	default:
-	}
-	select {
-	case err := <-w.done:
-		return w.offset, err
+	case err := <-p.done:
+		return r.Offset, err
 	case <-ctx.Done():
 		return 0, fmt.Errorf("wait for the log: %w", context.Cause(ctx))
+	}
+}
+
+func (l *Log) hurry() {
+	select {
+	case l.urgent <- struct{}{}:
+	default:
 	}
 }
 
@@ -59,10 +88,7 @@ func (l *Log) Sync(ctx context.Context) error {
 	}
 	l.waiters = append(l.waiters, w)
 	l.mu.Unlock()
-	select {
-	case l.urgent <- struct{}{}:
-	default:
-	}
+	l.hurry()
 	select {
 	case err := <-w.done:
 		return err

@@ -1,0 +1,148 @@
+package serve
+
+import (
+	"rondo.dev/rondo/internal/lib/column"
+	"rondo.dev/rondo/internal/lib/rowhash"
+	"rondo.dev/rondo/internal/predlog"
+)
+
+// openKeys finds the newest prediction of a key; the oldest keys make room for new ones.
+type openKeys struct {
+	limit   int
+	at      map[rowhash.Key]place
+	order   []rowhash.Key // a ring once it is full
+	next    int
+	dropped uint64
+}
+
+// place is a row of a record.
+type place struct {
+	offset uint64
+	row    uint32
+}
+
+func (o *openKeys) put(key rowhash.Key, p place) {
+	if _, ok := o.at[key]; ok {
+		o.at[key] = p
+		return
+	}
+	if len(o.order) < o.limit {
+		o.order = append(o.order, key)
+	} else {
+		delete(o.at, o.order[o.next])
+		o.order[o.next] = key
+		o.next = (o.next + 1) % o.limit
+		o.dropped++
+	}
+	o.at[key] = p
+}
+
+// memory remembers idempotency keys with the record that each of them made; the oldest are forgotten.
+type memory struct {
+	limit int
+	at    map[string]remembered
+	order []string
+	next  int
+}
+
+type remembered struct {
+	kind   predlog.Kind
+	offset uint64
+}
+
+func (m *memory) put(key string, r remembered) {
+	if key == "" {
+		return
+	}
+	if _, ok := m.at[key]; !ok {
+		if len(m.order) < m.limit {
+			m.order = append(m.order, key)
+		} else {
+			delete(m.at, m.order[m.next])
+			m.order[m.next] = key
+			m.next = (m.next + 1) % m.limit
+		}
+	}
+	m.at[key] = r
+}
+
+// newest are the last keys of a kind, newest last, at most n.
+func (m *memory) newest(kind predlog.Kind, n int) []string {
+	var out []string
+	for i := range m.order {
+		key := m.order[(m.next+len(m.order)-1-i)%len(m.order)]
+		if m.at[key].kind == kind {
+			if out = append(out, key); len(out) == n {
+				break
+			}
+		}
+	}
+	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
+		out[i], out[j] = out[j], out[i]
+	}
+	return out
+}
+
+// recent holds records that feedback is likely to be about, first in first out by rows.
+type recent struct {
+	limit, rows int
+	at          map[uint64]known
+	order       []uint64
+}
+
+// known is what feedback needs of a prediction's record.
+type known struct {
+	at    int64
+	table *column.Table
+}
+
+func (r *recent) put(offset uint64, k known) {
+	if _, ok := r.at[offset]; ok {
+		return
+	}
+	r.at[offset] = k
+	r.order = append(r.order, offset)
+	r.rows += k.table.Rows()
+	for r.rows > r.limit && len(r.order) > 1 {
+		old := r.order[0]
+		r.order = r.order[1:]
+		r.rows -= r.at[old].table.Rows()
+		delete(r.at, old)
+	}
+}
+
+// pick copies cells: row i of the result is row refs[i].row of tables[refs[i].table]; what a table lacks, or has as another
+// type, is missing.
+func pick(name string, t column.Type, tables []*column.Table, refs []ref) *column.Vector {
+	out := column.New(t, len(refs))
+	from := make([]*column.Vector, len(tables))
+	for i, table := range tables {
+		if v := table.Column(name); v != nil && v.Type == t {
+			from[i] = v
+		}
+	}
+	for i, r := range refs {
+		v := from[r.table]
+		if v == nil || v.IsNull(int(r.row)) {
+			out.SetNull(i)
+			continue
+		}
+		switch t {
+		case column.Bool:
+			out.Bools[i] = v.Bools[r.row]
+		case column.Float64:
+			out.Floats[i] = v.Floats[r.row]
+		case column.String:
+			out.Strings[i] = v.Strings[r.row]
+		default:
+			out.Ints[i] = v.Ints[r.row]
+		}
+	}
+	return out
+}
+
+// ref is a row of one of several tables.
+type ref struct {
+	table int
+	row   uint32
+}
