@@ -114,11 +114,14 @@ func (s *Store) plain(sub, name string) (*os.File, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	if !dir.IsDir() {
+		return nil, 0, fmt.Errorf("%s is no folder: %w", sub, object.ErrCorrupt)
+	}
 	seen, err := s.root.Lstat(name)
 	if err != nil {
 		return nil, 0, err
 	}
-	if !dir.IsDir() || !seen.Mode().IsRegular() {
+	if !seen.Mode().IsRegular() {
 		return nil, 0, fmt.Errorf("%s is no plain file: %w", name, object.ErrCorrupt)
 	}
 	f, err := s.root.Open(name)

@@ -21,8 +21,12 @@ const temporary = "tmp"
 // Put keeps b.
 func (s *Store) Put(ctx context.Context, b []byte) (rondo.Digest, error) {
 	d := rondo.DigestOf(sha256.Sum256(b))
-	if reused, err := s.reuse(ctx, d); reused || err != nil {
-		return d, err
+	reused, err := s.reuse(ctx, d)
+	if err != nil {
+		return "", err
+	}
+	if reused {
+		return d, nil
 	}
 	return s.put(ctx, bytes.NewReader(b))
 }
