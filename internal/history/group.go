@@ -94,15 +94,10 @@ func (g *group) merge() {
 	}
 }
 
-// remove takes one fact out. Of facts known at the same instant any will do: no window parts them.
+// remove takes one fact out: the first place of those known at its instant goes. Totals inside such a run are then those
+// of other facts than before, but no window parts the run, and at its end they are right.
 func (g *group) remove(known int64, value wide) {
-	at, _ := slices.BinarySearchFunc(g.points, known, func(p point, known int64) int {
-		if p.known <= known {
-			return -1
-		}
-		return 1
-	})
-	at-- // the last one known by then
+	at, _ := slices.BinarySearchFunc(g.points, known, func(p point, known int64) int { return cmp.Compare(p.known, known) })
 	for i := at + 1; i < len(g.points); i++ {
 		g.points[i-1] = point{g.points[i].known, g.points[i].total.minus(value)}
 	}
