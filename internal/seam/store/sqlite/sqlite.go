@@ -6,7 +6,8 @@
 //
 // Group commit: each Write runs its f in its caller's goroutine inside a savepoint of the group's transaction, one after
 // the other in order of arrival. Who finds nobody waiting behind it commits for all. So a failing or panicking f undoes
-// its own savepoint only, and a failed commit fails all Writes of its group.
+// its own savepoint only. A failed commit fails all Writes of its group, and so does a full or failing disk in the middle
+// of one where SQLite takes the whole transaction back.
 //
 // Contexts: Write looks at ctx until f starts. An error of ctx from Write itself says that f never ran and never will.
 // Once f runs the outcome is waited for, so no Write ends with an unknown outcome while the process lives.

@@ -56,6 +56,7 @@ create table steps (
 	check ((state in ('open', 'leased')) = (ended is null))
 ) strict;
 create index steps_open on steps (due, seq) where state = 'open';
+create index steps_kind on steps (model, kind) where state = 'open';
 create index steps_leased on steps (lease_until) where state = 'leased';
 create index steps_unfinished on steps (model, seq) where ended is null;
 create index steps_cycle on steps (cycle, seq) where cycle <> '';
