@@ -60,20 +60,39 @@ func (z *Zone) UTC(local int64) (utc int64, odd bool) {
 func newZone(location *time.Location) *Zone {
 	z := &Zone{Location: location}
 	at := firstInstant.In(location)
+	_, offset := at.Zone()
+	z.offsets = append(z.offsets, int64(offset)*1e6)
 	for {
-		_, offset := at.Zone()
-		z.offsets = append(z.offsets, int64(offset)*1e6)
+		var ok bool
+		if at, ok = change(at); !ok {
+			return z
+		}
+		_, next := at.Zone()
+		instant := at.UnixMicro()
+		z.after = append(z.after, instant+int64(max(offset, next))*1e6)
+		z.odd = append(z.odd, instant+int64(min(offset, next))*1e6)
+		z.offsets = append(z.offsets, int64(next)*1e6)
+		offset = next
+	}
+}
+
+// change is the next instant after at when the offset changes. On the last day of leap years the standard library's
+// bounds say that a period ends where it begins (America/New_York, 2040-12-31 00:00 UTC): there we go on by the hour.
+func change(at time.Time) (time.Time, bool) {
+	_, offset := at.Zone()
+	for {
 		_, end := at.ZoneBounds()
 		if end.IsZero() || end.After(lastInstant) {
-			break
+			return time.Time{}, false
+		}
+		if !end.After(at) {
+			end = at.Add(time.Hour)
 		}
 		at = end
-		_, next := at.Zone()
-		change := at.UnixMicro()
-		z.after = append(z.after, change+int64(max(offset, next))*1e6)
-		z.odd = append(z.odd, change+int64(min(offset, next))*1e6)
+		if _, next := at.Zone(); next != offset {
+			return at, true
+		}
 	}
-	return z
 }
 
 // Zones hands out zones by their IANA names. Safe for concurrent use; a zone is read once. At zero it is ready.
