@@ -76,13 +76,16 @@ func cutsOf(keys, scratch []uint32, bins int) []float32 {
 	return cuts
 }
 
-// between returns a cut c with a <= c < b, halfway where that can be told.
+// between returns a cut c with a <= c < b, halfway where that can be told, and never -0.
 func between(a, b float32) float32 {
 	c := a/2 + b/2
-	if a <= c && c < b {
-		return c
+	if !(a <= c && c < b) {
+		c = a
 	}
-	return a
+	if c == 0 {
+		return 0
+	}
+	return c
 }
 
 // sortKeys sorts by radix, 11 bits at a time; scratch is as long as keys.

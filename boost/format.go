@@ -64,11 +64,11 @@ func (m *Model) appendNode(b []byte, i uint32) []byte {
 		return le.AppendUint64(append(b, kindLeaf), math.Float64bits(m.values[i]))
 	}
 	kind := byte(kindSplitRight)
-	if n.feature&missingLeft != 0 {
+	if n.missingLeft == 1 {
 		kind = kindSplitLeft
 	}
-	b = le.AppendUint32(append(b, kind), n.feature&^missingLeft)
-	return le.AppendUint32(b, math.Float32bits(n.cut))
+	b = le.AppendUint32(append(b, kind), n.feature)
+	return le.AppendUint32(b, math.Float32bits(n.cutOf()))
 }
 
 // Load reads what MarshalBinary wrote. The bytes may come from a stranger: memory stays within a small multiple of
@@ -239,11 +239,12 @@ func (r *reader) tree(m *Model) {
 
 func (r *reader) split(m *Model, missingGoesLeft bool, child uint32) {
 	feature := r.u32()
-	cut := math.Float32frombits(r.u32())
+	bits := r.u32()
+	cut := math.Float32frombits(bits)
 	if r.err != nil {
 		return
 	}
-	if feature >= uint32(len(m.features)) || cut != cut {
+	if feature >= uint32(len(m.features)) || cut != cut || bits == 1<<31 {
 		r.at -= 8
 		r.fail("split of feature %d of %d at %v", feature, len(m.features), cut)
 		return

@@ -1,25 +1,34 @@
 package boost
 
-// gradients writes one entry per row that takes part: row, rounded gradient and hessian of output k. sample is the chance
-// of a row, drawn from rowDraw; rounding draws come from roundDraw. It returns the entries written, how they are packed
-// and what their units are worth. scratch is as long as entries.
-func (t *target) gradients(k int, sample float64, rowDraw, roundDraw uint64, entries, scratch []uint64) (int, packing, quantum) {
+// sampler draws which rows take part in a round.
+type sampler struct {
+	draw  uint64
+	share float64 // the chance of a row
+}
+
+func (s sampler) has(row uint64) bool {
+	return mix(s.draw+row*golden)>>11 < uint64(s.share*(1<<53))
+}
+
+// gradients writes one entry per row that takes part: row, rounded gradient and hessian of output k; the rounding is
+// drawn from roundDraw. It returns the entries written, how they are packed and what their units are worth. scratch is
+// as long as entries.
+func (t *target) gradients(k int, sample sampler, roundDraw uint64, entries, scratch []uint64) (int, packing, quantum) {
 	fill, pack, unit := t.filler(k, roundDraw)
-	if sample >= 1 {
+	if sample.share >= 1 {
 		t.parts(func(start, end int) float64 {
 			fill(start, entries[start:end])
 			return 0
 		})
 		return t.rows, pack, unit
 	}
-	most := uint64(sample * (1 << 53))
 	counts := make([]int, (t.rows+partSize-1)/partSize)
 	t.parts(func(start, end int) float64 {
 		part := scratch[start:end]
 		fill(start, part)
 		n := 0
 		for _, e := range part {
-			if mix(rowDraw+(e>>32)*golden)>>11 < most {
+			if sample.has(e >> 32) {
 				part[n] = e
 				n++
 			}

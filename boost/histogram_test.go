@@ -102,7 +102,7 @@ func TestLargestGradientsDoNotOverflow(t *testing.T) {
 func TestPartitionKeepsOrderForAnyCrew(t *testing.T) {
 	table := smallTable(t, 3000, 5)
 	for _, n := range []int{0, 1, 1000, 2 * partRows, 3*partRows + 77} {
-		for _, c := range []candidate{{column: 1, bin: 50, missingLeft: true}, {column: 1, bin: 50}, {column: 2, bin: 255}} {
+		for _, c := range []candidate{{column: 1, bin: 50}, {column: 1, bin: 50, missingRight: 1}, {column: 2, bin: 255, missingRight: 1}} {
 			entries := make([]uint64, n)
 			for i := range entries {
 				entries[i] = mix(uint64(i))%3000<<32 | uint64(i)
@@ -110,7 +110,7 @@ func TestPartitionKeepsOrderForAnyCrew(t *testing.T) {
 			var left, right []uint64
 			for _, e := range entries {
 				bin := table.columns[c.column][rowOf(e)]
-				if bin == 0 && c.missingLeft || bin != 0 && bin <= c.bin {
+				if bin == 0 && c.missingRight == 0 || bin != 0 && bin <= c.bin {
 					left = append(left, e)
 				} else {
 					right = append(right, e)

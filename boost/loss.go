@@ -129,15 +129,25 @@ func (t *target) weight() float64 {
 func (t *target) loss() float64 {
 	return t.parts(func(start, end int) float64 {
 		sum := 0.0
-		for i := start; i < end; i++ {
-			x := t.rowLoss(i)
-			if t.weights != nil {
-				x *= t.weights[i]
+		if t.objective == Binary && t.weights == nil { // the usual case, without a branch per row
+			labels := t.labels[start:end]
+			for i, x := range t.scores[start:end] {
+				sum += t.curve.logLoss(x, labels[i])
 			}
-			sum += x
+			return sum
+		}
+		for i := start; i < end; i++ {
+			sum += float64(t.rowLoss(i) * t.weightOf(i))
 		}
 		return sum
 	}) / t.weight()
+}
+
+func (t *target) weightOf(i int) float64 {
+	if t.weights == nil {
+		return 1
+	}
+	return t.weights[i]
 }
 
 func (t *target) rowLoss(i int) float64 {

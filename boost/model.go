@@ -2,20 +2,39 @@ package boost
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"sync"
 )
 
 // node is a split or a leaf. The children of a split stand side by side: child, then child+1. A leaf is its own child:
-// its cut is +Inf and missing goes left, so a walk that has arrived stays, whatever the row holds.
+// no key is above its cut, so a walk that has arrived stays, whatever the row holds.
+//
+// Values are compared as keys, integers of the same order, because then a step needs no branch: where rows go is hard to
+// predict, by design. Missing has the largest key, which goes right; where it goes left, 1 is added to the keys of both
+// sides, which makes it 0.
 type node struct {
-	cut     float32 // a value <= cut goes to child
-	feature uint32  // column number; missingLeft is added where missing goes to child
-	child   uint32  // index in Model.nodes
+	cut         uint32 // key of the cut, plus missingLeft: a value at most that goes to child
+	feature     uint32
+	child       uint32 // index in Model.nodes
+	missingLeft uint32 // 1 where missing goes to child
 }
 
-const missingLeft = 1 << 31
+const missingKey = 1<<32 - 1
+
+// valueKey is the key of a value of a row.
+func valueKey(x float32) uint32 {
+	if x != x {
+		return missingKey
+	}
+	return orderedKey(x)
+}
+
+// next is where the walk goes from n for a row of keys, toward for the key of its feature.
+func (n *node) next(keys []uint32) uint32 { return n.toward(keys[n.feature]) }
+
+func (n *node) toward(key uint32) uint32 {
+	return n.child + uint32((uint64(n.cut)-uint64(key+n.missingLeft))>>63)
+}
 
 // Model is a trained ensemble. It is immutable and safe for concurrent use.
 type Model struct {
@@ -54,6 +73,9 @@ func (m *Model) Importance() []float64 { return slices.Clone(m.gain) }
 // Outputs is how many numbers Raw and Predict write for a row: 1, or one per class for Multiclass.
 func (m *Model) Outputs() int { return len(m.base) }
 
+// stackColumns is how many columns Raw keeps keys of without allocating.
+const stackColumns = 256
+
 // Raw writes the scores of one row: log-odds, one score per class, or the number itself.
 // It panics if row is not one row of Features or out is shorter than Outputs. It allocates nothing.
 func (m *Model) Raw(row []float32, out []float64) {
@@ -62,30 +84,53 @@ func (m *Model) Raw(row []float32, out []float64) {
 	}
 	out = out[:len(m.base)]
 	copy(out, m.base)
-	output := 0
-	tree := 0
+	if len(row) > stackColumns {
+		m.addWide(row, out)
+		return
+	}
+	var stack [stackColumns]uint32
+	keys := stack[:len(row)]
+	for i, x := range row {
+		keys[i] = valueKey(x)
+	}
+	output, tree := 0, 0
+	add := func(leaf uint32) {
+		out[output] += m.values[leaf]
+		if output++; output == len(out) {
+			output = 0
+		}
+	}
 	for ; tree+4 <= len(m.roots); tree += 4 { // four walks at once: their loads wait together
 		a, b, c, d := m.roots[tree], m.roots[tree+1], m.roots[tree+2], m.roots[tree+3]
 		for {
-			na, nb, nc, nd := &m.nodes[a], &m.nodes[b], &m.nodes[c], &m.nodes[d]
-			a1, b1, c1, d1 := na.next(row), nb.next(row), nc.next(row), nd.next(row)
-			if a == a1 && b == b1 && c == c1 && d == d1 {
+			a1, b1, c1, d1 := m.nodes[a].next(keys), m.nodes[b].next(keys), m.nodes[c].next(keys), m.nodes[d].next(keys)
+			if (a^a1)|(b^b1)|(c^c1)|(d^d1) == 0 {
 				break
 			}
 			a, b, c, d = a1, b1, c1, d1
 		}
-		for _, leaf := range [4]uint32{a, b, c, d} {
-			out[output] += m.values[leaf]
-			if output++; output == len(out) {
-				output = 0
-			}
-		}
+		add(a)
+		add(b)
+		add(c)
+		add(d)
 	}
 	for ; tree < len(m.roots); tree++ {
-		out[output] += m.values[m.leaf(m.roots[tree], row)]
-		if output++; output == len(out) {
-			output = 0
+		add(m.leaf(m.roots[tree], keys))
+	}
+}
+
+// addWide is Raw for rows too wide for the stack: it makes the keys on the way.
+func (m *Model) addWide(row []float32, out []float64) {
+	for tree, at := range m.roots {
+		for {
+			n := &m.nodes[at]
+			next := n.toward(valueKey(row[n.feature]))
+			if next == at {
+				break
+			}
+			at = next
 		}
+		out[tree%len(out)] += m.values[at]
 	}
 }
 
@@ -105,22 +150,10 @@ func (m *Model) finish(out []float64) {
 	}
 }
 
-// next is where the walk goes from n.
-func (n *node) next(row []float32) uint32 {
-	x := row[n.feature&^missingLeft]
-	step := uint32(1)
-	if x <= n.cut {
-		step = 0
-	}
-	if x != x {
-		step = 1 - n.feature>>31
-	}
-	return n.child + step
-}
-
-func (m *Model) leaf(at uint32, row []float32) uint32 {
+// leaf walks from a node to the leaf of a row.
+func (m *Model) leaf(at uint32, keys []uint32) uint32 {
 	for {
-		next := m.nodes[at].next(row)
+		next := m.nodes[at].next(keys)
 		if next == at {
 			return at
 		}
@@ -151,33 +184,36 @@ const batchRows = 64 // rows that walk one tree before the next tree is fetched
 
 func (m *Model) predictRows(values []float32, out []float64) {
 	columns, outputs := len(m.features), len(m.base)
+	keys := make([]uint32, min(len(values), batchRows*columns))
 	for len(out) > 0 {
 		rows := min(batchRows, len(out)/outputs)
-		block, scores := values[:rows*columns], out[:rows*outputs]
+		keys, scores := keys[:rows*columns], out[:rows*outputs]
+		for i, x := range values[:len(keys)] {
+			keys[i] = valueKey(x)
+		}
 		for r := range rows {
 			copy(scores[r*outputs:], m.base)
 		}
 		for tree, root := range m.roots {
-			m.addTree(root, block, columns, scores[tree%outputs:], outputs)
+			m.addTree(root, keys, columns, scores[tree%outputs:], outputs)
 		}
 		for r := range rows {
 			m.finish(scores[r*outputs : (r+1)*outputs])
 		}
-		values, out = values[rows*columns:], out[rows*outputs:]
+		values, out = values[len(keys):], out[rows*outputs:]
 	}
 }
 
-// addTree adds one tree's answer for every row of values to scores, which stand stride apart.
-func (m *Model) addTree(root uint32, values []float32, columns int, scores []float64, stride int) {
+// addTree adds one tree's answer for every row of keys to scores, which stand stride apart.
+func (m *Model) addTree(root uint32, keys []uint32, columns int, scores []float64, stride int) {
 	at := 0
-	for ; len(values) >= 4*columns; values = values[4*columns:] {
-		ra, rb := values[:columns], values[columns:2*columns]
-		rc, rd := values[2*columns:3*columns], values[3*columns:4*columns]
+	for ; len(keys) >= 4*columns; keys = keys[4*columns:] {
+		ka, kb := keys[:columns], keys[columns:2*columns]
+		kc, kd := keys[2*columns:3*columns], keys[3*columns:4*columns]
 		a, b, c, d := root, root, root, root
 		for {
-			na, nb, nc, nd := &m.nodes[a], &m.nodes[b], &m.nodes[c], &m.nodes[d]
-			a1, b1, c1, d1 := na.next(ra), nb.next(rb), nc.next(rc), nd.next(rd)
-			if a == a1 && b == b1 && c == c1 && d == d1 {
+			a1, b1, c1, d1 := m.nodes[a].next(ka), m.nodes[b].next(kb), m.nodes[c].next(kc), m.nodes[d].next(kd)
+			if (a^a1)|(b^b1)|(c^c1)|(d^d1) == 0 {
 				break
 			}
 			a, b, c, d = a1, b1, c1, d1
@@ -188,23 +224,27 @@ func (m *Model) addTree(root uint32, values []float32, columns int, scores []flo
 		scores[at+3*stride] += m.values[d]
 		at += 4 * stride
 	}
-	for ; len(values) > 0; values = values[columns:] {
-		scores[at] += m.values[m.leaf(root, values[:columns])]
+	for ; len(keys) > 0; keys = keys[columns:] {
+		scores[at] += m.values[m.leaf(root, keys[:columns])]
 		at += stride
 	}
 }
 
-// appendLeaf and appendSplit write the next node of the tree that starts at root.
+// appendLeaf and appendSplit write the next node.
 func (m *Model) appendLeaf(value float64) {
-	at := uint32(len(m.nodes))
-	m.nodes = append(m.nodes, node{cut: float32(math.Inf(1)), feature: missingLeft, child: at})
+	m.nodes = append(m.nodes, node{cut: missingKey, child: uint32(len(m.nodes))})
 	m.values = append(m.values, value)
 }
 
 func (m *Model) appendSplit(feature uint32, missingGoesLeft bool, cut float32, child uint32) {
+	n := node{cut: orderedKey(cut), feature: feature, child: child}
 	if missingGoesLeft {
-		feature |= missingLeft
+		n.missingLeft = 1
+		n.cut++
 	}
-	m.nodes = append(m.nodes, node{cut: cut, feature: feature, child: child})
+	m.nodes = append(m.nodes, n)
 	m.values = append(m.values, 0)
 }
+
+// cutOf is the cut of a split as a number.
+func (n *node) cutOf() float32 { return keyedFloat(n.cut - n.missingLeft) }

@@ -23,12 +23,24 @@ func smallModels(t testing.TB) (models []*Model, tables []Data) {
 	return models, tables
 }
 
+func keysOf(row []float32) []uint32 {
+	keys := make([]uint32, len(row))
+	for i, x := range row {
+		keys[i] = valueKey(x)
+	}
+	return keys
+}
+
 func sameBits(a, b []float64) bool {
 	return slices.EqualFunc(a, b, func(x, y float64) bool { return math.Float64bits(x) == math.Float64bits(y) })
 }
 
 func TestBatchIsRowByRowToTheBit(t *testing.T) {
 	models, tables := smallModels(t)
+	wide := world{rows: 600, columns: stackColumns + 3, seed: 7, missing: 0.1}.table(Multiclass, 3)
+	p := DefaultParams(Multiclass)
+	p.Classes, p.Trees, p.Leaves = 3, 3, 15
+	models, tables = append(models, mustTrain(t, p, wide, nil, nil)), append(tables, wide)
 	for i, m := range models {
 		d := tables[i]
 		width, outputs := len(m.Features()), m.Outputs()
@@ -59,7 +71,7 @@ func TestPredictIsTheSumOfLeavesInTreeOrder(t *testing.T) {
 			row := tables[i].Values[r*width : (r+1)*width]
 			want := slices.Clone(m.base)
 			for tree, root := range m.roots {
-				want[tree%len(want)] += m.values[m.leaf(root, row)]
+				want[tree%len(want)] += m.values[m.leaf(root, keysOf(row))]
 			}
 			m.Raw(row, raw)
 			if !sameBits(raw, want) {
@@ -190,6 +202,7 @@ func TestLoadRefusesDamageAndNamesTheOffset(t *testing.T) {
 		"kind":          {change(tree+4, 9), fmt.Sprintf("offset %d: node kind 9", tree+4)},
 		"split feature": {change(tree+5, 7), fmt.Sprintf("offset %d: split of feature 7", tree+5)},
 		"cut":           {change(tree+9, 0, 0, 0xc0, 0x7f), "at NaN"},
+		"cut -0":        {change(tree+9, 0, 0, 0, 0x80), "at -0"},
 		"tail":          {seal(append(slices.Clone(good), 0)), "bytes after the last tree"},
 		"checksum":      {append(slices.Clone(good[:len(good)-1]), good[len(good)-1]^1), "checksum"},
 	} {

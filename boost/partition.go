@@ -1,7 +1,7 @@
 package boost
 
 // partRows is how many rows of a leaf one worker partitions at a time.
-const partRows = 1 << 15
+const partRows = 1 << 13
 
 // partition moves the entries that go left under c before the others, keeps the order within both, and returns how many
 // went left. scratch is as long as entries. The order of rows does not depend on the crew.
@@ -15,7 +15,7 @@ func partition(t *table, c candidate, entries, scratch []uint64, team *crew) int
 	lefts := make([]int, parts)
 	team.share(parts, func(_, part int) {
 		start, end := part*size, min((part+1)*size, len(entries))
-		lefts[part] = partitionPart(bins, c, entries[start:end], scratch[start:end])
+		lefts[part] = partitionPart(bins, &c, entries[start:end], scratch[start:end])
 	})
 	left := lefts[0]
 	for part := 1; part < parts; part++ {
@@ -26,20 +26,18 @@ func partition(t *table, c candidate, entries, scratch []uint64, team *crew) int
 	at := left
 	for part, n := range lefts {
 		start, end := part*size, min((part+1)*size, len(entries))
-		at += copy(entries[at:], scratch[start:end-(n)])
+		at += copy(entries[at:], scratch[start:end-n])
 	}
 	return left
 }
 
 // partitionPart leaves the left entries at the front of entries and the right ones at the front of scratch. It writes
 // every entry to both places and moves on in one of them: no branch to mispredict.
-func partitionPart(bins []uint8, c candidate, entries, scratch []uint64) int {
-	low := c.lowest()
-	most := uint64(c.bin - low)
+func partitionPart(bins []uint8, c *candidate, entries, scratch []uint64) int {
 	left, right := 0, 0
 	scratch = scratch[:len(entries)]
 	for _, e := range entries {
-		goesRight := int((most - uint64(bins[rowOf(e)]-low)) >> 63)
+		goesRight := c.step(bins[rowOf(e)])
 		entries[left] = e
 		scratch[right] = e
 		left += 1 - goesRight
@@ -48,15 +46,8 @@ func partitionPart(bins []uint8, c candidate, entries, scratch []uint64) int {
 	return left
 }
 
-// lowest is subtracted from a bin, as uint8, before it is compared: 1 turns bin 0, missing, into 255, above every cut.
-func (c candidate) lowest() uint8 {
-	if c.missingLeft {
-		return 0
-	}
-	return 1
-}
-
-func (c candidate) goesLeft(bin uint8) bool {
-	low := c.lowest()
-	return bin-low <= c.bin-low
+// step is 0 for a bin that goes left and 1 for one that goes right, without a branch: where missing goes right, 1 is
+// subtracted from both sides, as uint8, which turns bin 0, missing, into 255, above every cut.
+func (c *candidate) step(bin uint8) int {
+	return int((uint64(c.bin-c.missingRight) - uint64(bin-c.missingRight)) >> 63)
 }

@@ -2,15 +2,15 @@ package boost
 
 import "math"
 
-// candidate is the best split known of a leaf: rows whose bin is at most bin, and missing ones if missingLeft, go left.
+// candidate is the best split known of a leaf: rows whose bin is at most bin, and missing ones unless missingRight, go left.
 // Its score GL²/(HL+L2) + GR²/(HR+L2) is kept as the fraction over/under: comparing needs no division.
 type candidate struct {
-	over, under float64
-	left        cell
-	column      int
-	bin         uint8
-	missingLeft bool
-	found       bool
+	over, under  float64
+	left         cell
+	column       int
+	bin          uint8
+	missingRight uint8 // 0 or 1
+	found        bool
 }
 
 func (c *candidate) beats(d *candidate) bool {
@@ -56,19 +56,22 @@ func (r rules) threshold(total cell) candidate {
 // search returns the best split of one column that beats best, or best. cells are the column's, bin 0 is missing.
 func (r rules) search(cells []cell, column int, total cell, best candidate) candidate {
 	missing := cells[0]
-	best = r.scan(cells, column, total, cell{}, false, best)
+	best = r.scan(cells, column, total, cell{}, 1, best)
 	if missing.n > 0 {
-		return r.scan(cells, column, total, missing, true, best)
+		return r.scan(cells, column, total, missing, 0, best)
 	}
 	if best.found && best.column == column {
-		best.missingLeft = best.left.n > total.n-best.left.n
+		best.missingRight = 1
+		if best.left.n > total.n-best.left.n {
+			best.missingRight = 0
+		}
 	}
 	return best
 }
 
 // scan walks over the cuts from low to high; left begins as the missing rows, or empty and missing goes right. Then the
 // last bin is a split too: values against missing.
-func (r rules) scan(cells []cell, column int, total, left cell, missingLeft bool, best candidate) candidate {
+func (r rules) scan(cells []cell, column int, total, left cell, missingRight uint8, best candidate) candidate {
 	for bin := 1; bin < len(cells); bin++ {
 		if cells[bin].n == 0 {
 			continue
@@ -86,7 +89,7 @@ func (r rules) scan(cells []cell, column int, total, left cell, missingLeft bool
 		over := float64(float64(gl*gl)*hr) + float64(float64(gr*gr)*hl)
 		under := float64(hl * hr)
 		if float64(over*best.under) > float64(best.over*under) {
-			best = candidate{over, under, left, column, uint8(bin), missingLeft, true}
+			best = candidate{over, under, left, column, uint8(bin), missingRight, true}
 		}
 	}
 	return best

@@ -49,7 +49,10 @@ func newSession(ctx context.Context, p Params, train Data, validation *Data) (*s
 	curve := newCurve()
 	s.train = newTarget(p, train, s.model.base, curve, s.team)
 	if validation != nil {
-		s.values = validation.Values
+		s.keys = make([]uint32, len(validation.Values))
+		for i, x := range validation.Values {
+			s.keys[i] = valueKey(x)
+		}
 		s.validation = newTarget(p, *validation, s.model.base, curve, s.team)
 	}
 	return s, nil
@@ -90,7 +93,7 @@ type session struct {
 	model      *Model
 	train      *target
 	validation *target   // nil without validation
-	values     []float32 // of the validation rows
+	keys       []uint32  // of the validation rows' values
 	gains      []float64 // Model.gain after the best round
 }
 
@@ -132,16 +135,20 @@ func (s *session) round(ctx context.Context, round uint64) error {
 		tree := round*uint64(len(s.model.base)) + uint64(k)
 		roundDraw := stream(s.p.Seed, drawRounding, tree)
 		g := s.grower
-		rows, pack, unit := s.train.gradients(k, s.p.RowSample, rowDraw, roundDraw, g.entries, g.scratch)
+		rows, pack, unit := s.train.gradients(k, sampler{rowDraw, s.p.RowSample}, roundDraw, g.entries, g.scratch)
 		if err := g.grow(ctx, rows, pack, unit, stream(s.p.Seed, drawColumns, tree)); err != nil {
 			return err
 		}
-		g.addScores(s.train.scores[k*s.train.rows:(k+1)*s.train.rows], s.p.RowSample < 1)
+		scores := s.train.scores[k*s.train.rows : (k+1)*s.train.rows]
+		g.addScores(scores)
+		if s.p.RowSample < 1 {
+			g.addUnsampled(scores, sampler{rowDraw, s.p.RowSample})
+		}
 		root := s.appendTree()
 		if v := s.validation; v != nil {
 			scores, width := v.scores[k*v.rows:(k+1)*v.rows], len(s.model.features)
 			v.parts(func(start, end int) float64 {
-				s.model.addTree(root, s.values[start*width:end*width], width, scores[start:end], 1)
+				s.model.addTree(root, s.keys[start*width:end*width], width, scores[start:end], 1)
 				return 0
 			})
 		}
@@ -149,16 +156,8 @@ func (s *session) round(ctx context.Context, round uint64) error {
 	return nil
 }
 
-// addScores adds the tree just grown to the scores. The rows of a leaf stand together; rows that were not sampled walk.
-func (g *grower) addScores(scores []float64, sampled bool) {
-	if sampled {
-		g.team.share((len(scores)+partSize-1)/partSize, func(_, part int) {
-			for row := part * partSize; row < min((part+1)*partSize, len(scores)); row++ {
-				scores[row] += g.walk(row)
-			}
-		})
-		return
-	}
+// addScores adds the tree just grown to the scores of its rows; the rows of a leaf stand together.
+func (g *grower) addScores(scores []float64) {
 	g.team.share(len(g.leaves), func(_, i int) {
 		l := &g.leaves[i]
 		entries := g.entries[l.start:l.end]
@@ -177,25 +176,31 @@ func (g *grower) addScores(scores []float64, sampled bool) {
 // addWhole does so for a leaf whose rows were not moved when it was split.
 func (g *grower) addWhole(l *leaf, entries []uint64, scores []float64) {
 	bins := g.table.columns[l.best.column]
-	low := l.best.lowest()
-	most := uint64(l.best.bin - low)
 	child := g.tree[l.node].child
 	values := [2]float64{g.tree[child].value, g.tree[child+1].value}
 	for _, e := range entries {
 		row := rowOf(e)
-		scores[row] += values[(most-uint64(bins[row]-low))>>63]
+		scores[row] += values[l.best.step(bins[row])&1]
 	}
+}
+
+// addUnsampled does so for the rows that were not in the tree: they walk.
+func (g *grower) addUnsampled(scores []float64, sample sampler) {
+	g.team.share((len(scores)+partSize-1)/partSize, func(_, part int) {
+		for row := part * partSize; row < min((part+1)*partSize, len(scores)); row++ {
+			if !sample.has(uint64(row)) {
+				scores[row] += g.walk(row)
+			}
+		}
+	})
 }
 
 // walk is the tree's answer for a row of the table.
 func (g *grower) walk(row int) float64 {
 	n := &g.tree[0]
 	for n.child != 0 {
-		next := n.child
-		if !n.split.goesLeft(g.table.columns[n.split.column][row]) {
-			next++
-		}
-		n = &g.tree[next]
+		bin := g.table.columns[n.split.column][row]
+		n = &g.tree[n.child+n.split.step(bin)]
 	}
 	return n.value
 }
@@ -218,7 +223,7 @@ func (s *session) appendTree() uint32 {
 			cut = cuts[n.split.bin-1]
 		}
 		m.gain[feature] += n.gain
-		m.appendSplit(uint32(feature), n.split.missingLeft, cut, root+uint32(len(queue)))
+		m.appendSplit(uint32(feature), n.split.missingRight == 0, cut, root+uint32(len(queue)))
 		queue = append(queue, n.child, n.child+1)
 	}
 	return root

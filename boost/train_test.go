@@ -276,8 +276,8 @@ func TestLimitsOfTreesHold(t *testing.T) {
 		for _, root := range m.roots {
 			leaves := map[uint32]bool{}
 			for r := range d.Rows {
-				at, depth := root, 0
-				for next := m.nodes[at].next(d.Values[r*6 : r*6+6]); next != at; next = m.nodes[at].next(d.Values[r*6 : r*6+6]) {
+				at, depth, keys := root, 0, keysOf(d.Values[r*6:r*6+6])
+				for next := m.nodes[at].next(keys); next != at; next = m.nodes[at].next(keys) {
 					at, depth = next, depth+1
 				}
 				if c.depth > 0 && depth > c.depth {
