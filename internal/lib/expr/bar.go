@@ -204,7 +204,7 @@ func (p *parser) amount() (value float64, percent bool, err error) {
 		}
 		percent = true
 	}
-	return 0 + sign*value, percent, nil
+	return 0 + float64(sign*value), percent, nil
 }
 
 // shiftPercent is text divided by a hundred in decimal, so that 5% is the float64 nearest to 0.05.
@@ -264,7 +264,7 @@ func (p *parser) championBound() (Bound, error) {
 	if value < 0 {
 		return Bound{}, &Error{at, "one sign is enough"}
 	}
-	b.Value, b.Relative = 0+sign*value, percent
+	b.Value, b.Relative = 0+float64(sign*value), percent
 	return b, nil
 }
 

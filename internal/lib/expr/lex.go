@@ -194,6 +194,9 @@ func (l *lexer) symbol() (token, error) {
 	if strings.HasPrefix(rest, "--") {
 		return token{}, &Error{start, "SQL reads -- as a comment; write - (-x)"}
 	}
+	if strings.HasPrefix(rest, "==") {
+		return token{}, &Error{start, `equality is one "="`}
+	}
 	for _, s := range []string{"!=", "<>", "<=", ">=", "=", "<", ">", "+", "-", "*", "/", "%", "(", ")", ","} {
 		if strings.HasPrefix(rest, s) {
 			l.at += len(s)
@@ -207,8 +210,6 @@ func (l *lexer) symbol() (token, error) {
 	r, _ := utf8.DecodeRuneInString(rest)
 	hint := ""
 	switch {
-	case strings.HasPrefix(rest, "=="):
-		hint = `; equality is one "="`
 	case strings.HasPrefix(rest, "&&"):
 		hint = `; write "and"`
 	case strings.HasPrefix(rest, "||"):

@@ -295,7 +295,7 @@ func asin(x float64) float64 {
 	if x < 0.5 {
 		return x + float64(x*ratio(float64(x*x)))
 	}
-	t := (1 - x) / 2
+	t := float64((1 - x) / 2) // a division by 2 may be fused too
 	s := math.Sqrt(t)
 	r := ratio(t)
 	if x > 0.975 {
