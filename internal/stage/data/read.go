@@ -1,0 +1,279 @@
+package data
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math"
+	"slices"
+
+	"rondo.dev/rondo/internal/lib/column"
+	"rondo.dev/rondo/internal/rondo"
+	"rondo.dev/rondo/internal/seam/engine"
+	"rondo.dev/rondo/internal/transform"
+)
+
+// replaced marks, in chunk.bad, a row of the source that the log knows better. It is neither used nor quarantined.
+const replaced = math.MaxInt16
+
+// batch is a batch on its way, with the hashes of its rows.
+type batch struct {
+	engine.Batch
+	hash []transform.Key
+	err  error
+}
+
+// readSource prepares all rows of the source, in its order.
+func (w *preparation) readSource(ctx context.Context, files []string, fields []engine.Field, total int64) error {
+	types := make(map[string]column.Type, len(fields))
+	for _, f := range fields {
+		types[f.Name] = f.Type
+	}
+	logged := w.loggedRows()
+	var seen keySet
+	numbers := transform.NewNumbers(0)
+	for b := range ahead(ctx, w.engine.Read(ctx, engine.Source{Files: files, Types: types})) {
+		if b.err != nil {
+			return b.err
+		}
+		c, at, err := w.chunk(b, &seen)
+		if err != nil {
+			return err
+		}
+		if err := w.rows.Number(c.Frame, numbers); err != nil {
+			return err
+		}
+		for i := range c.bad {
+			if logged.keys.has(c.Keys[i]) || logged.hashes.has(c.hash[i]) {
+				c.bad[i] = replaced
+				w.out.Repeats++
+			}
+		}
+		w.setAside(c, b.File, at)
+		w.stock.add(c)
+		w.out.Read += b.Table.Rows()
+		if w.out.Read > w.opt.Rows {
+			return &rondo.Error{Kind: rondo.Unsupported, Field: "data.source", Message: fmt.Sprintf("more than %d rows", w.opt.Rows)}
+		}
+		if w.Progress != nil {
+			w.Progress(int64(w.out.Read), total)
+		}
+	}
+	return ctx.Err()
+}
+
+// ahead reads up to two batches before they are asked for, and names their rows.
+func ahead(ctx context.Context, batches iter.Seq2[engine.Batch, error]) iter.Seq[batch] {
+	return func(yield func(batch) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		queue := make(chan batch, 2)
+		go func() {
+			defer close(queue)
+			for b, err := range batches {
+				one := batch{Batch: b, err: err}
+				if err == nil {
+					one.hash = transform.RowHashes(b.Table)
+				}
+				select {
+				case queue <- one:
+				case <-ctx.Done():
+					return
+				}
+			}
+		}()
+		defer func() {
+			cancel()
+			for range queue { // the reader has ended when its queue is closed
+			}
+		}()
+		for one := range queue {
+			if !yield(one) {
+				return
+			}
+		}
+	}
+}
+
+// chunk prepares a batch without its exact repeats. at gives the row's number in its file, from 0.
+func (w *preparation) chunk(b batch, seen *keySet) (c *chunk, at func(i int) int64, err error) {
+	table, hash := b.Table, b.hash
+	at = func(i int) int64 { return b.First + int64(i) }
+	fresh := make([]int32, 0, len(hash))
+	for i, h := range hash {
+		if seen.add(h) {
+			fresh = append(fresh, int32(i))
+		}
+	}
+	if n := len(hash) - len(fresh); n > 0 {
+		w.out.Repeats += n
+		table = table.Take(fresh)
+		kept := make([]transform.Key, len(fresh))
+		for i, row := range fresh {
+			kept[i] = hash[row]
+		}
+		hash = kept
+		at = func(i int) int64 { return b.First + int64(fresh[i]) }
+	}
+	frame, err := w.rows.Prepare(table, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &chunk{Frame: frame, hash: hash, bad: frame.Bad}, at, nil
+}
+
+// setAside counts the bad rows of a chunk and keeps them.
+func (w *preparation) setAside(c *chunk, file string, at func(int) int64) {
+	for i, bad := range c.bad {
+		if bad >= 0 && bad != replaced {
+			w.reasons[c.Reasons[bad]]++
+			w.bad.add(w.rawNames(), c.Table, i, file, at(i), c.Reasons[bad])
+		}
+	}
+}
+
+// rawNames are the columns that sources and callers bring.
+func (w *preparation) rawNames() []string {
+	signature := w.rows.Signature()
+	var out []string
+	for _, c := range signature.Columns {
+		if c.Origin == transform.Request || c.Origin == transform.Label || c.Origin == transform.Drop {
+			out = append(out, c.Name)
+		}
+	}
+	return out
+}
+
+// known rows of the log, by key and by content.
+type loggedRows struct{ keys, hashes keySet }
+
+func (w *preparation) loggedRows() *loggedRows {
+	out := &loggedRows{}
+	for _, c := range w.stock.chunks {
+		for i := range c.bad {
+			out.keys.add(c.Keys[i])
+			out.hashes.add(c.hash[i])
+		}
+	}
+	return out
+}
+
+// readLogged prepares the rows of the log. A row that was asked or sent twice counts once.
+func (w *preparation) readLogged(ctx context.Context) error {
+	if w.Logged == nil {
+		return nil
+	}
+	var keys, hashes keySet
+	for t, err := range w.Logged {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("logged rows: %w", err)
+		}
+		first := int64(w.out.Read)
+		w.out.Read += t.Rows()
+		c, err := w.loggedChunk(t)
+		if err != nil {
+			return fmt.Errorf("logged rows: %w", err)
+		}
+		for i := range c.bad {
+			freshKey, freshHash := keys.add(c.Keys[i]), hashes.add(c.hash[i])
+			if !freshKey || !freshHash {
+				c.bad[i] = replaced
+				w.out.Repeats++
+			}
+		}
+		w.setAside(c, "log", func(i int) int64 { return first + int64(i) })
+		w.stock.add(c)
+	}
+	return nil
+}
+
+// loggedChunk prepares a table of the log: looked-up values and history are those that were served, and a target that was
+// told outweighs one that is derived.
+func (w *preparation) loggedChunk(t *column.Table) (*chunk, error) {
+	rows, signature := t.Rows(), w.rows.Signature()
+	raw := &column.Table{}
+	for _, name := range w.rawNames() {
+		v := t.Column(name)
+		if v == nil {
+			v = column.AllNull(signature.Column(name).Type, rows)
+		}
+		raw.Set(name, v)
+	}
+	frame, err := w.rows.Prepare(raw, true)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range signature.Names(transform.Looked) {
+		if v := t.Column(name); v != nil && v.Type == signature.Column(name).Type {
+			frame.Table.Set(name, v)
+		}
+	}
+	if err := tellTarget(frame.Table, t.Column(w.Spec.Task.Target), w.Spec.Task.Target); err != nil {
+		return nil, err
+	}
+	keyed := raw.Shallow()
+	if k := w.Spec.Data.Key; k != nil && k.Number != "" {
+		number := t.Column(k.Number)
+		if number == nil {
+			number = column.AllNull(column.Int64, rows)
+		}
+		keyed.Set(k.Number, number)
+		frame.Table.Set(k.Number, number)
+	}
+	if frame.Keys, err = w.rows.KeyOf(keyed); err != nil {
+		return nil, err
+	}
+	c := &chunk{Frame: frame, hash: transform.RowHashes(raw), bad: slices.Clone(frame.Bad), logged: true, served: t}
+	if v := t.Column("arrived"); v != nil && v.Type == column.Timestamp && frame.Known != nil {
+		c.arrived = slices.Clone(frame.Known)
+		for i, at := range v.Ints {
+			if !v.IsNull(i) {
+				c.arrived[i] = at
+			}
+		}
+	}
+	return c, nil
+}
+
+// tellTarget puts told values, where there are any, into the target column.
+func tellTarget(t *column.Table, told *column.Vector, target string) error {
+	now := t.Column(target)
+	if told == nil || now == told {
+		return nil
+	}
+	if now != nil && now.Type != told.Type {
+		return &rondo.Error{Kind: rondo.Conflict, Field: target, Message: fmt.Sprintf("was told as %s and is %s", told.Type, now.Type)}
+	}
+	out := told.Slice(0, told.Len())
+	if now != nil && told.Null != nil {
+		merged := &column.Vector{Type: told.Type}
+		if err := merged.Append(told); err != nil {
+			return err
+		}
+		for i, null := range told.Null {
+			if null && !now.IsNull(i) {
+				merged.Null[i] = false
+				setFrom(merged, now, i)
+			}
+		}
+		out = merged
+	}
+	t.Set(target, out)
+	return nil
+}
+
+// setFrom copies one value.
+func setFrom(dst, src *column.Vector, i int) {
+	switch dst.Type {
+	case column.Bool:
+		dst.Bools[i] = src.Bools[i]
+	case column.Float64:
+		dst.Floats[i] = src.Floats[i]
+	case column.String:
+		dst.Strings[i] = src.Strings[i]
+	default:
+		dst.Ints[i] = src.Ints[i]
+	}
+}
