@@ -74,6 +74,7 @@ func New(opt Options) *Server {
 	mux.HandleFunc("POST /v1/models/{model}/events", s.rows(ScopeEvents, s.events))
 	mux.HandleFunc("POST /v1/models/{model}/feedback", s.rows(ScopeFeedback, s.feedback))
 	mux.HandleFunc("GET /v1/models/{model}/log", s.allowed(ScopeRead, s.progress))
+	mux.HandleFunc("GET /v1/models/{model}/shape", s.allowed(ScopeRead, s.shape))
 	mux.HandleFunc("GET /metrics", s.allowed(ScopeRead, s.metrics))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answerText(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.ready)
