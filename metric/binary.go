@@ -99,10 +99,12 @@ func (g Groups) F1(scores []float64, labels []bool, threshold, level float64) (E
 	if err != nil {
 		return Estimate{}, fmt.Errorf("f1: %w", err)
 	}
-	scale := func(j float64) float64 { return 2 * j / (1 + j) }
-	e.Value, e.Low, e.High = scale(e.Value), scale(e.Low), scale(e.High)
+	e.Value, e.Low, e.High = ofShare(e.Value), ofShare(e.Low), ofShare(e.High)
 	return e, nil
 }
+
+// ofShare is F1 by the share TP/(TP+FP+FN).
+func ofShare(j float64) float64 { return 2 * j / (1 + j) }
 
 // LogLoss is the mean of -ln(probability of what happened); scores are probabilities of the positive class.
 func LogLoss(scores []float64, labels []bool, level float64) (Estimate, error) {
@@ -172,7 +174,7 @@ func (g Groups) AveragePrecision(scores []float64, labels []bool, level float64)
 	// Few positives: the influences know too little of their own variance, so the deviation is at least that of a share
 	// of the positives (Boyd, Eng and Page 2013), and the degrees of freedom are those of the positives.
 	s.se = max(s.se, math.Sqrt(value*(1-value)/m))
-	s.units = max(2, min(s.units, positives))
+	s.freedom = max(1, min(s.freedom, m-1))
 	e.Low, e.High = s.logit(value, level)
 	return e, nil
 }

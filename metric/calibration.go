@@ -149,36 +149,46 @@ func noise(table []binSum, p float64) float64 {
 		if b.rows == 0 {
 			continue
 		}
-		draw := b.draw
-		if b.sure() {
-			draw = func(u float64) float64 { return b.deviation * normalQuantile(u) }
-		} else if b.rows*b.rate()*(1-b.rate()) > 25 {
-			draw = func(u float64) float64 { return math.Abs(b.deviation * normalQuantile(u)) }
+		var of func(u float64) float64
+		switch {
+		case b.sure():
+			of = func(u float64) float64 { return b.deviation * normalQuantile(u) }
+		case b.rows*b.rate()*(1-b.rate()) > 25:
+			of = func(u float64) float64 { return math.Abs(b.deviation * normalQuantile(u)) }
+		default:
+			of = b.binomial()
 		}
 		for i := range added {
 			state ^= state << 13 // xorshift64 (Marsaglia 2003)
 			state ^= state >> 7
 			state ^= state << 17
-			added[i] += draw((float64(state>>11) + .5) / (1 << 53))
+			added[i] += of((float64(state>>11) + .5) / (1 << 53))
 		}
 	}
 	slices.Sort(added)
 	return added[min(draws-1, int(math.Ceil(p*draws))-1)]
 }
 
-// draw is |D| of a binomial bin with few expected positives or negatives, by inversion.
-func (b binSum) draw(u float64) float64 {
+// binomial draws |D| of a bin with few expected positives or negatives, by inversion.
+func (b binSum) binomial() func(u float64) float64 {
 	rate := b.rate()
 	if rate > .5 {
 		rate = 1 - rate
 	}
-	chance := math.Exp(b.rows * math.Log1p(-rate))
-	hits := 0.0
-	for total := chance; total < u && hits < b.rows; total += chance {
+	var upTo []float64 // distribution function by hits
+	chance, total := math.Exp(b.rows*math.Log1p(-rate)), 0.0
+	for hits := 0.0; hits < b.rows && total < 1-1e-12; hits++ {
+		total += chance
+		upTo = append(upTo, total)
 		chance *= (b.rows - hits) / (hits + 1) * rate / (1 - rate)
-		hits++
 	}
-	return math.Abs(hits - b.rows*rate)
+	return func(u float64) float64 {
+		hits := 0
+		for hits < len(upTo) && upTo[hits] < u {
+			hits++
+		}
+		return math.Abs(float64(hits) - b.rows*rate)
+	}
 }
 
 // binDeviations fills in the deviations of the gaps, at least those of independent rows at the bin's rate.

@@ -18,3 +18,4 @@ func (c *chance) exponential() float64 { return -math.Log(c.uniform()) }
 
 func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
+func logitOf(p float64) float64 { return math.Log(p / (1 - p)) }

@@ -7,9 +7,10 @@ import (
 
 // spread is the sampling deviation of an estimate that moves by influence[i]/rows with row i.
 type spread struct {
-	se    float64
-	skew  float64 // of the independent units
-	units int     // independent rows or groups
+	se      float64
+	skew    float64 // of the independent units
+	units   int     // independent rows or groups
+	freedom float64 // degrees of freedom of se
 }
 
 // spreadOf sums influences (mean 0 over the rows) by group.
@@ -22,16 +23,27 @@ func (g Groups) spreadOf(influence []float64) (spread, error) {
 	if n < 2 {
 		return spread{}, ErrFewRows
 	}
-	var two, three float64
+	var two, three, four float64
 	for _, v := range units {
 		two += v * v
 		three += v * v * v
+		four += v * v * v * v
 	}
-	s := spread{se: math.Sqrt(two*n/(n-1)) / float64(len(influence)), units: len(units)}
+	s := spread{se: math.Sqrt(two*n/(n-1)) / float64(len(influence)), units: len(units), freedom: freedom(n, two, four)}
 	if two > 0 {
 		s.skew = three / n / math.Pow(two/n, 1.5)
 	}
 	return s, nil
+}
+
+// freedom is the degrees of freedom of a variance from n units with these sums of squares and of fourth powers: one
+// estimated from units of kurtosis k varies by (k-1)/n of its square, as one with 2n/(k-1) degrees of freedom does
+// (Satterthwaite 1946).
+func freedom(n, two, four float64) float64 {
+	if two == 0 {
+		return max(1, n-1)
+	}
+	return max(1, min(n-1, 2*n/max(1, four*n/two/two-1)))
 }
 
 // sums adds up x by group, groups in order of their number.
@@ -70,7 +82,7 @@ func (g Groups) sums(x []float64) []float64 {
 
 // quantile is Student's t for an interval of this level.
 func (s spread) quantile(level float64) float64 {
-	return tQuantile((1+level)/2, float64(s.units-1))
+	return tQuantile((1+level)/2, s.freedom)
 }
 
 // plain is value -+ t * se.

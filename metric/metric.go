@@ -15,14 +15,14 @@
 // measured 0.
 //
 // Sources: AUC, ties half: DeLong, DeLong and Clarke-Pearson (1988) as computed by Sun and Xu (2014), interval on the
-// logit scale with the degrees of freedom of Satterthwaite (1946) and, for classes of few rows, a floor after Hanley
-// and McNeil (1982); where the sample is perfectly separated, method 5 of Newcombe (2006). Shares (accuracy, precision,
-// recall): Wilson (1927), with fewer than 10 hits or misses at least as wide as mid-P (Lancaster 1961), for groups with
-// the effective rows of Korn and Graubard (1998). F1 is a monotone function of a share, TP/(TP+FP+FN), and takes its
-// interval. Means (log loss, Brier, MAE, pinball, and the square of RMSE): Student's t with Hall's (1992)
-// transformation, which repairs skewness. Average precision, macro F1, macro AUC, R2: the delta method with the
-// influence of each row, on a scale without ends; average precision at least as wide as Boyd, Eng and Page (2013). ECE:
-// see there. Groups: the same influences summed by group, divisor groups - 1, Student's t.
+// logit scale, for classes of few rows with a floor after Hanley and McNeil (1982); where the sample is perfectly
+// separated, method 5 of Newcombe (2006). Shares (accuracy, precision, recall): Wilson (1927), with fewer than 10 hits
+// or misses at least as wide as mid-P (Lancaster 1961), for groups with the effective rows of Korn and Graubard (1998).
+// F1 is a monotone function of a share, TP/(TP+FP+FN), and takes its interval. Means (log loss, Brier, MAE, pinball,
+// and the square of RMSE): Hall's (1992) transformation of Student's t, which repairs skewness. Average precision,
+// macro F1, macro AUC, R2: the delta method with the influence of each row, on a scale without ends; average precision
+// at least as wide as Boyd, Eng and Page (2013). ECE: see there. Groups: the same influences summed by group, divisor
+// groups - 1. Degrees of freedom are those of Satterthwaite (1946), fewer where the tails are heavy.
 //
 // Oracle: scikit-learn and SciPy to 1e-9, see testdata/oracle. Coverage: by simulation, see coverage_test.go.
 package metric

@@ -15,11 +15,23 @@ func (g Groups) RMSE(predictions, labels []float64, level float64) (Estimate, er
 	if err := g.checkNumbers(predictions, labels, level); err != nil {
 		return Estimate{}, fmt.Errorf("rmse: %w", err)
 	}
-	e, err := g.mean(len(labels), level, func(i int) float64 {
-		return (predictions[i] - labels[i]) * (predictions[i] - labels[i])
-	})
+	squares := make([]float64, len(labels))
+	for i, y := range labels {
+		squares[i] = (predictions[i] - y) * (predictions[i] - y)
+	}
+	e, err := g.mean(len(labels), level, func(i int) float64 { return squares[i] })
 	if err != nil {
 		return Estimate{}, fmt.Errorf("rmse: %w", err)
+	}
+	if e.Value > 0 { // heavy tails: at least as high as on the logarithmic scale
+		for i := range squares {
+			squares[i] = squares[i]/e.Value - 1
+		}
+		s, err := g.spreadOf(squares)
+		if err != nil {
+			return Estimate{}, fmt.Errorf("rmse: %w", err)
+		}
+		e.High = max(e.High, e.Value*math.Exp(s.quantile(level)*s.se))
 	}
 	e.Value, e.Low, e.High = math.Sqrt(e.Value), math.Sqrt(max(0, e.Low)), math.Sqrt(e.High)
 	return e.checked("rmse")
@@ -43,7 +55,7 @@ func (g Groups) MAE(predictions, labels []float64, level float64) (Estimate, err
 }
 
 // R2 is 1 - sum of squared errors / sum of squares about the mean label; labels that are all equal are ErrUndefined.
-// The interval is that of ln(1 - R2).
+// The interval is that of ln(1 - R2), at each end the wider of Student's t and Hall's.
 func R2(predictions, labels []float64, level float64) (Estimate, error) {
 	return Groups(nil).R2(predictions, labels, level)
 }
@@ -79,6 +91,8 @@ func (g Groups) R2(predictions, labels []float64, level float64) (Estimate, erro
 		return Estimate{}, fmt.Errorf("r2: %w", err)
 	}
 	low, high := s.skewed(math.Log(errors/total), level)
+	plainLow, plainHigh := s.plain(math.Log(errors/total), level)
+	low, high = min(low, plainLow), max(high, plainHigh)
 	e.Low, e.High = 1-math.Exp(high), 1-math.Exp(low)
 	return e.checked("r2")
 }

@@ -65,7 +65,7 @@ type Reference struct {
 	Mean        float64 `json:"mean"`
 	Deviation   float64 `json:"deviation"`   // standard deviation of a day
 	Correlation float64 `json:"correlation"` // lag 1, raised by 1/days, within 0 to 0.8
-	Tolerance   float64 `json:"tolerance"`   // 2 long-run standard errors of Mean, or the declared one if larger
+	Tolerance   float64 `json:"tolerance"`   // 2 long-run standard errors of Mean
 }
 
 // kappa is the variance proxy of a day in units of its variance: 1.3, and 0.9 of the long-run variance where that is
@@ -87,7 +87,7 @@ func (r Reference) kappa() float64 {
 // Raw losses move with the season and are not for this detector.
 type Detector struct {
 	Threshold float64    `json:"threshold"` // evidence at which an alarm opens
-	Declared  float64    `json:"declared"`  // tolerance wanted at least, in units of the loss; 0 for none
+	Declared  float64    `json:"declared"`  // least tolerance, in units of the loss; may be set on a new detector
 	Reference Reference  `json:"reference"` // Days is 0 while there is none
 	Past      []float64  `json:"past"`      // out-of-time days from before the first day
 	Blocks    []Block    `json:"blocks"`    // the newest 392 days at most
@@ -166,7 +166,7 @@ func (d *Detector) Add(day Day) State {
 // watch bets on one block.
 func (d *Detector) watch(b Block) {
 	ref := d.Reference
-	z := min((b.Value-ref.Mean-ref.Tolerance)/ref.Deviation, clipAbove)
+	z := min((b.Value-ref.Mean-d.tolerance())/ref.Deviation, clipAbove)
 	d.Recent = grown(d.Recent, z)
 	if len(d.Recent) > closingDays {
 		d.Recent = append([]float64(nil), d.Recent[1:]...)
@@ -228,7 +228,7 @@ func (d *Detector) refresh() {
 	}
 	d.Reference = Reference{
 		Days: m.days, Mean: m.mean, Deviation: m.sd, Correlation: m.r,
-		Tolerance: max(2*m.longRun()/math.Sqrt(float64(m.days)), d.Declared),
+		Tolerance: 2 * m.longRun() / math.Sqrt(float64(m.days)),
 	}
 	if d.State == NoReference {
 		d.State = Quiet
@@ -240,6 +240,9 @@ func (d *Detector) Level() float64 {
 	return (d.Evidence[0] + d.Evidence[1] + d.Evidence[2]) / float64(len(d.Evidence))
 }
 
+// tolerance is the rise that is taken for chance or declared harmless.
+func (d *Detector) tolerance() float64 { return max(d.Reference.Tolerance, d.Declared) }
+
 // DaysToFind predicts how long a rise by size (in units of the loss) stays unseen:
 // (ln Threshold + ln 3) 2 kappa s^2 / (size - tolerance)^2 days, at least 3, kappa 1.3 or more for correlated days;
 // measured medians are 0.65 to 0.95 of it. A rise within the tolerance is ErrNever; without a reference there is no scale: ErrFewDays.
@@ -247,7 +250,7 @@ func (d *Detector) DaysToFind(size float64) (int, error) {
 	if d.Reference.Days == 0 {
 		return 0, fmt.Errorf("days to find a rise: %w", ErrFewDays)
 	}
-	edge := (size - d.Reference.Tolerance) / d.Reference.Deviation
+	edge := (size - d.tolerance()) / d.Reference.Deviation
 	days := (math.Log(d.Threshold) + math.Log(float64(len(detectorBets)))) * 2 * d.Reference.kappa() / (edge * edge)
 	if !(edge > 0) || days > 1e6 {
 		return 0, fmt.Errorf("rise by %v: %w", size, ErrNever)

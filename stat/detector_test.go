@@ -217,13 +217,19 @@ func TestReferenceKeepsTheNewestOldDaysAndFreezes(t *testing.T) {
 	if d.State != Open || d.Reference.Days != kept.Days {
 		t.Errorf("an open alarm did not freeze the reference: %v, %+v, was %+v", d.State, d.Reference, kept)
 	}
-	d = watch(t, 1./30, 1, 56, next)
-	d.Declared = 1
-	for range 8 {
-		d.Add(Day{Mean: next(), Rows: 1000})
+}
+
+func TestRiseWithinTheDeclaredToleranceIsNoAlarm(t *testing.T) {
+	next := sources[0].start(&chance{state: 17})
+	d := watch(t, 1./30, 1, 56, next)
+	d.Declared = 6
+	for day := 1; day <= 200; day++ {
+		if got := d.Add(Day{Mean: 5 + next(), Rows: 1000}); got != Quiet {
+			t.Fatalf("day %d: %v", day, got)
+		}
 	}
-	if d.Reference.Tolerance != 1 {
-		t.Errorf("declared tolerance 1, used %v", d.Reference.Tolerance)
+	if _, err := d.DaysToFind(5); !errors.Is(err, ErrNever) {
+		t.Errorf("days to find what is tolerated: %v", err)
 	}
 }
 

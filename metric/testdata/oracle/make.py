@@ -35,24 +35,20 @@ def logit(value, half):
     return [1 / (1 + math.exp(-(centre - half))), 1 / (1 + math.exp(-(centre + half)))]
 
 
-def satterthwaite(v10, v01):
-    a, b = np.var(v10, ddof=1) / len(v10), np.var(v01, ddof=1) / len(v01)
-    return math.sqrt(a + b), (a + b) ** 2 / (a**2 / (len(v10) - 1) + b**2 / (len(v01) - 1))
-
-
-def floors(value, m, n):
-    a = (value * min(m, n) + 1) / (min(m, n) + 2)
-    return (a / (2 - a) - a**2) / m, (2 * a**2 / (1 + a) - a**2) / n
+def lifted(value, v10, v01):
+    m, n = len(v10), len(v01)
+    area = (value * min(m, n) + 1) / (min(m, n) + 2)
+    a, b = np.var(v10, ddof=1) / m, np.var(v01, ddof=1) / n
+    a += max(0, (area / (2 - area) - area**2) / m - a) * min(1, 30 / m)
+    b += max(0, (2 * area**2 / (1 + area) - area**2) / n - b) * min(1, 30 / n)
+    return a, b
 
 
 def auc(s, y):
     value = m.roc_auc_score(y, s)
     v10, v01 = placements(s, y)
-    a, b = np.var(v10, ddof=1) / len(v10), np.var(v01, ddof=1) / len(v01)
-    fa, fb = floors(value, len(v10), len(v01))
-    a += max(0, fa - a) * min(1, 20 / len(v10))
-    b += max(0, fb - b) * min(1, 20 / len(v01))
-    df = (a + b) ** 2 / (a**2 / (len(v10) - 1) + b**2 / (len(v01) - 1))
+    a, b = lifted(value, v10, v01)
+    df = (a + b) ** 2 / (a**2 / freedom(v10) + b**2 / freedom(v01))
     return [value] + logit(value, stats.t.ppf((1 + LEVEL) / 2, df) * math.sqrt(a + b))
 
 
@@ -64,15 +60,24 @@ def auc_grouped(s, y, g):
     psi[~np.array(y)] = (v01 - value) / len(v01)
     sums = np.array([psi[np.array(g) == k].sum() for k in sorted(set(g))])
     n = len(sums)
-    fa, fb = floors(value, len(v10), len(v01))
-    se = math.sqrt(max(n / (n - 1) * (sums**2).sum(), fa * min(1, 20 / len(v10)) + fb * min(1, 20 / len(v01))))
-    return [value] + logit(value, stats.t.ppf((1 + LEVEL) / 2, n - 1) * se)
+    a, b = np.var(v10, ddof=1) / len(v10), np.var(v01, ddof=1) / len(v01)
+    fa, fb = lifted(value, v10, v01)
+    se = math.sqrt(n / (n - 1) * (sums**2).sum() + fa - a + fb - b)
+    return [value] + logit(value, stats.t.ppf((1 + LEVEL) / 2, freedom(sums)) * se)
+
+
+def freedom(units):
+    n = len(units)
+    return min(n - 1, 2 * n / max(1, stats.kurtosis(units, fisher=False) - 1))
 
 
 def auc_difference(a, b, y):
     value = m.roc_auc_score(y, a) - m.roc_auc_score(y, b)
     (a10, a01), (b10, b01) = placements(a, y), placements(b, y)
-    se, df = satterthwaite(a10 - b10, a01 - b01)
+    parts = []
+    for p, q, up, uq in zip((a10, a01), (b10, b01), lifted(m.roc_auc_score(y, a), a10, a01), lifted(m.roc_auc_score(y, b), b10, b01)):
+        parts.append(max(np.var(p - q, ddof=1) / len(p), up + uq - 2 * np.corrcoef(p, q)[0, 1] * math.sqrt(up * uq)))
+    se, df = math.sqrt(sum(parts)), sum(parts) ** 2 / sum(v**2 / freedom(d) for v, d in zip(parts, (a10 - b10, a01 - b01)))
     half = stats.t.ppf((1 + LEVEL) / 2, df) * se
     return [value, value - half, value + half]
 
@@ -117,7 +122,7 @@ def mean(x, units=None):
     n = len(away)
     se = math.sqrt((away**2).sum() * n / (n - 1)) / len(x)
     k = (away**3).mean() / (away**2).mean() ** 1.5 / math.sqrt(n)
-    t = stats.t.ppf((1 + LEVEL) / 2, n - 1)
+    t = stats.t.ppf((1 + LEVEL) / 2, freedom(away))
 
     def solve(at):  # t + k t^2/3 + k^2 t^3/27 + k/6 = at
         return optimize.brentq(lambda v: v + k * v * v / 3 + k * k * v**3 / 27 + k / 6 - at, -1e4, 1e4, xtol=1e-13)
@@ -192,6 +197,8 @@ def regression(rng, rows):
     y = rng.normal(3, 2, rows)
     hat = y + rng.standard_t(5, rows)
     squares = mean((hat - y) ** 2)
+    relative = np.std((hat - y) ** 2, ddof=1) / np.mean((hat - y) ** 2) / math.sqrt(rows)
+    squares[2] = max(squares[2], squares[0] * math.exp(stats.t.ppf((1 + LEVEL) / 2, freedom((hat - y) ** 2)) * relative))
     absolute, pinball = mean(np.abs(hat - y)), mean(np.maximum(0.9 * (y - hat), -0.1 * (y - hat)))
     absolute[0], pinball[0] = m.mean_absolute_error(y, hat), m.mean_pinball_loss(y, hat, alpha=0.9)
     return {
