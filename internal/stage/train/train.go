@@ -55,10 +55,10 @@ type Job struct {
 	Validation rondo.Digest // empty: none
 	Threads    int          // 0: one per processor
 	// Progress is called after each round, from another goroutine; validation is NaN without a validation part. May be nil.
-	Progress func(round, rounds int, loss, validation float64)
+	Progress func(round, rounds int, loss, validation float64) `json:"-"`
 	// Spent is called once for each attempt that is seen to end, failed and replaced ones too, where its CPU time could be
 	// measured. A repeated Train calls it again: book by attempt. May be nil.
-	Spent func(attempt int, cpu time.Duration)
+	Spent func(attempt int, cpu time.Duration) `json:"-"`
 }
 
 // Trainer trains. Safe for concurrent use with different names.

@@ -1,13 +1,16 @@
 package train_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,6 +41,8 @@ func TestMain(m *testing.M) {
 			os.Exit(process.Main(os.Args[2:]))
 		case "trainer":
 			os.Exit(boosted.Main(os.Args[3:]))
+		case "server":
+			os.Exit(serve(os.Args[2], os.Args[3]))
 		case "liar":
 			os.Exit(lie(os.Args[2]))
 		}
@@ -70,6 +75,35 @@ func lie(how string) int {
 	return 0
 }
 
+// serve is one life of a program that trains; it prints the model's digest if it lives long enough.
+func serve(dir, attempt string) int {
+	job := train.Job{}
+	if err := train.ReadJSON(filepath.Join(dir, "job.json"), &job); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	objects, err := folder.Open(filepath.Join(dir, "objects"), clock.Wall{})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	e, err := process.New(append(self(), "supervise"), filepath.Join(dir, "jobs"), process.Options{})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	job.Attempt, _ = strconv.Atoi(attempt)
+	opt := train.Options{Command: append(self(), "trainer", "boosted"), Dir: filepath.Join(dir, "work")}
+	fmt.Println("begin")
+	run, err := train.New(e, objects, opt).Train(context.Background(), job)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Println(run.Artefact)
+	return 0
+}
+
 // table is a matrix whose target depends on its features.
 func table(kind rondo.TaskKind, rows int) *matrix.Matrix {
 	m := &matrix.Matrix{Features: []string{"a", "b", "c"}, Rows: rows}
@@ -92,6 +126,9 @@ func table(kind rondo.TaskKind, rows int) *matrix.Matrix {
 	return m
 }
 
+// self is this binary; a child of the race detector's does not sleep a second at its end.
+func self() []string { return []string{"/usr/bin/env", "GORACE=atexit_sleep_ms=0", os.Args[0]} }
+
 // world is a trainer with all it stands on.
 type world struct {
 	*testing.T
@@ -105,7 +142,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{T: t, dir: t.TempDir()}
 	w.opt = train.Options{
-		Command: []string{os.Args[0], "trainer", "boosted"}, Dir: filepath.Join(w.dir, "work"),
+		Command: append(self(), "trainer", "boosted"), Dir: filepath.Join(w.dir, "work"),
 		Limits: executor.Limits{Grace: 5 * time.Second},
 	}
 	store, err := folder.Open(filepath.Join(w.dir, "objects"), clock.Wall{})
@@ -120,7 +157,7 @@ func newWorld(t *testing.T) *world {
 // restart gives the world the executor of the program's next life.
 func (w *world) restart() {
 	w.Helper()
-	e, err := process.New([]string{os.Args[0], "supervise"}, filepath.Join(w.dir, "jobs"), process.Options{})
+	e, err := process.New(append(self(), "supervise"), filepath.Join(w.dir, "jobs"), process.Options{})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -296,6 +333,46 @@ func TestATrainingWithOtherInputsIsReplaced(t *testing.T) {
 	}
 }
 
+// Each life of the program is killed at a random instant and the next one asks with a higher attempt, as a lease does.
+func TestAModelIsTheSameHoweverOftenItsServerIsKilled(t *testing.T) {
+	w := newWorld(t)
+	job := w.job(rondo.Binary, 4000, 40)
+	job.Name = "unkilled"
+	want := w.train(job).Artefact
+	rng := seed.Seed(11).Rand("kills")
+	adopted := 0
+	for i := range 6 {
+		job.Name = "killed-" + strconv.Itoa(i)
+		if err := train.WriteJSON(filepath.Join(w.dir, "job.json"), job); err != nil {
+			t.Fatal(err)
+		}
+		for attempt := 1; attempt <= 3; attempt++ {
+			life := exec.Command(os.Args[0], "server", w.dir, strconv.Itoa(attempt))
+			life.Stderr = os.Stderr
+			out, err := life.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := life.Start(); err != nil {
+				t.Fatal(err)
+			}
+			bufio.NewScanner(out).Scan()
+			_ = clock.Wall{}.Until(t.Context(), clock.Wall{}.Now().Add(time.Duration(rng.IntN(100))*time.Millisecond))
+			_ = life.Process.Kill()
+			_ = life.Wait()
+		}
+		job.Attempt = 4
+		run := w.train(job)
+		if run.Artefact != want || len(run.Rounds) != 40 {
+			t.Errorf("training %d: model %s after kills, %s without", i, run.Artefact.Short(), want.Short())
+		}
+		if run.Attempt < 4 {
+			adopted++
+		}
+	}
+	t.Logf("%d of 6 trainings were taken over from an earlier life", adopted)
+}
+
 func TestWhatCannotBeTrainedIsTheUsersError(t *testing.T) {
 	w := newWorld(t)
 	one := table(rondo.Binary, 100)
@@ -370,12 +447,12 @@ func TestATrainerThatLiesIsNotBelieved(t *testing.T) {
 		t.Run(c.how, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.opt.Command = []string{os.Args[0], "liar", c.how}
+			w.opt.Command = append(self(), "liar", c.how)
 			w.fails(w.job(rondo.Binary, 200, 3), train.Infrastructure, rondo.Unavailable, c.says)
 		})
 	}
 	w := newWorld(t)
-	w.opt.Command = []string{os.Args[0], "liar", "noise"}
+	w.opt.Command = append(self(), "liar", "noise")
 	if run := w.train(w.job(rondo.Binary, 200, 3)); len(run.Rounds) != 3 {
 		t.Errorf("lines of its own confused the metrics: %+v", run.Rounds)
 	}

@@ -19,7 +19,7 @@
 // that changed its environment, left the group, and outlived a killed supervisor is not found.
 //
 // Memory is what the whole tree holds (anonymous, shared and swapped; files that are mapped do not count), looked at
-// every 50 ms: what exceeds the limit is killed. RLIMIT_AS would forbid the address space that Go and CUDA only reserve;
+// every 100 ms: what exceeds the limit is killed. RLIMIT_AS would forbid the address space that Go and CUDA only reserve;
 // RLIMIT_DATA at twice the limit and 1 GiB more stops one that grows faster than we look.
 //
 // Missing: CPUKnown is false where nobody could measure; a child that never started is a measured 0.

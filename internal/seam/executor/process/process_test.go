@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 
 // server starts one job and waits to be killed.
 func server(dir string, args []string) int {
-	e, err := New([]string{os.Args[0], "supervise"}, dir, Options{})
+	e, err := New(self(), dir, Options{})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -53,9 +53,12 @@ func server(dir string, args []string) int {
 	select {}
 }
 
+// self is this binary as a supervisor; under env, because a supervisor gets no environment.
+func self() []string { return []string{"/usr/bin/env", executortest.Quick, os.Args[0], "supervise"} }
+
 func open(t *testing.T, dir string) *Executor {
 	t.Helper()
-	e, err := New([]string{os.Args[0], "supervise"}, dir, Options{})
+	e, err := New(self(), dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	lookAtMemory = 50 * time.Millisecond
+	lookAtMemory = 100 * time.Millisecond
 	lookAtWords  = 20 * time.Millisecond
 	lockFile     = 3 // the descriptor that Start hands over
 )

@@ -70,13 +70,9 @@ func (c carrier) kill() {
 
 // carriers are all processes of jobs whose folder is below dir.
 func carriers(dir string) []carrier {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil
-	}
 	var found []carrier
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
+	for _, name := range names("/proc") {
+		pid, err := strconv.Atoi(name)
 		if err != nil {
 			continue
 		}
@@ -138,10 +134,10 @@ func descendants(pid int) []int {
 	var found []int
 	next := []int{pid}
 	for len(next) > 0 && len(found) < 1<<16 {
-		files, _ := filepath.Glob(proc(next[0], "task/*/children"))
+		threads := proc(next[0], "task")
 		next = next[1:]
-		for _, file := range files {
-			b, _ := os.ReadFile(file)
+		for _, thread := range names(threads) {
+			b, _ := os.ReadFile(threads + "/" + thread + "/children")
 			for _, field := range bytes.Fields(b) {
 				if child, err := strconv.Atoi(string(field)); err == nil {
 					found, next = append(found, child), append(next, child)
@@ -149,6 +145,17 @@ func descendants(pid int) []int {
 			}
 		}
 	}
+	return found
+}
+
+// names are the entries of a folder; none when it is gone.
+func names(dir string) []string {
+	file, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	found, _ := file.Readdirnames(-1)
 	return found
 }
 
