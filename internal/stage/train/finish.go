@@ -118,8 +118,11 @@ func (j Job) failure(r executor.Result) *Failure {
 		return f
 	}
 	last := "it said nothing"
-	if i := slices.IndexFunc(r.Tail, func(s string) bool { return strings.TrimSpace(s) != "" }); i >= 0 {
-		last = strings.TrimSpace(r.Tail[len(r.Tail)-1])
+	for _, line := range slices.Backward(r.Tail) {
+		if line = strings.TrimSpace(line); line != "" {
+			last = line
+			break
+		}
 	}
 	switch {
 	case r.Reason == "memory":
