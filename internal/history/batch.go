@@ -29,20 +29,18 @@ func (s *Set) Columns(rows *column.Table, times []int64, keys []rowhash.Key, fac
 	}
 	b := batch{set: s, rows: rows, times: times, facts: facts}
 	b.replaced, b.own = replacements(keys, times, facts)
-	b.byTime = order.Of(times)
 	b.start = make([]int64, len(facts.Known))
-	onTime := b.replaced == nil
+	b.onTime = b.replaced == nil
 	for i, known := range facts.Known {
 		b.start[i] = max(known, facts.Arrived[i])
-		onTime = onTime && b.start[i] == known
+		b.onTime = b.onTime && b.start[i] == known
 	}
-	b.byStart = order.Of(b.start)
-	if onTime {
-		b.byEnd = b.byStart // each window ends its length after its fact's start
-	}
-	out := make([]*column.Vector, len(s.defs))
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
+	g.Go(func() error { b.byTime = order.Of(times); return nil })
+	g.Go(func() error { b.byStart = order.Of(b.start); return nil })
+	_ = g.Wait() // sorting cannot fail
+	out := make([]*column.Vector, len(s.defs))
 	for n := range s.series {
 		g.Go(func() error { return b.compute(n, out) })
 	}
@@ -56,11 +54,11 @@ type batch struct {
 	times    []int64
 	facts    Facts
 	start    []int64
+	onTime   bool      // each fact starts when it is known and ends its window later: both lists are one
 	replaced []int64   // per fact: one microsecond after the next fact of its key arrived; nil: no key comes twice
 	own      [][]int32 // per row: the facts of its own key that it could see; nil: no row has any
 	byTime   []int32   // rows
 	byStart  []int32   // facts
-	byEnd    []int32   // facts, nil where the order depends on the window
 }
 
 // end is when a fact stops being seen in a window.
@@ -98,23 +96,24 @@ func (b *batch) compute(n int, out []*column.Vector) error {
 	}
 	count := groups.Len()
 	rows := bucket(b.byTime, rowGroup, count)
-	starts := bucket(b.byStart, factGroup, count)
+	times := gather(b.times, rows.items)
 	for d := range b.set.defs {
 		def := &b.set.defs[d]
 		if def.series != n {
 			continue
 		}
-		ends := starts
-		if b.byEnd == nil {
+		w := sweep{batch: b, def: def, values: values, scale: one.scale, factGroup: factGroup, out: def.result(len(b.times))}
+		w.starts = w.list(b.byStart, count, w.started)
+		w.ends = w.starts
+		if !b.onTime {
 			until := make([]int64, len(b.start))
 			for i := range until {
 				until[i] = b.end(int32(i), def.over)
 			}
-			ends = bucket(order.Of(until), factGroup, count)
+			w.ends = w.list(order.Of(until), count, func(fact int32) int64 { return until[fact] })
 		}
-		w := sweep{batch: b, def: def, values: values, scale: one.scale, factGroup: factGroup, out: def.result(len(b.times))}
 		for g := range count {
-			w.group(rows.of(g), starts.of(g), ends.of(g), int32(g))
+			w.group(int32(g), rows.of(g), times[rows.from[g]:rows.from[g+1]])
 		}
 		for i, group := range rowGroup {
 			if group == rowhash.Null {
@@ -126,30 +125,73 @@ func (b *batch) compute(n int, out []*column.Vector) error {
 	return nil
 }
 
-// sweep walks the rows of a group in order of time.
+func gather(values []int64, items []int32) []int64 {
+	out := make([]int64, len(items))
+	for i, item := range items {
+		out[i] = values[item]
+	}
+	return out
+}
+
+// sweep walks the rows of each group in order of time.
 type sweep struct {
 	*batch
 	def       *definition
 	values    *column.Vector
 	scale     int
 	factGroup []int32
+	starts    list
+	ends      list
 	out       *column.Vector
 }
 
-func (w *sweep) group(rows, starts, ends []int32, group int32) {
-	var seen total
-	s, e := 0, 0
-	for _, row := range rows {
-		t := w.times[row]
-		for ; s < len(starts) && w.start[starts[s]] < t; s++ {
-			if v, ok := w.value(starts[s]); ok {
-				seen = seen.plus(v)
+// list is when facts start or end being seen, in order, group by group, with their values beside it.
+type list struct {
+	buckets
+	at    []int64
+	value []wide
+}
+
+// list leaves out facts that have no value or are never seen.
+func (w *sweep) list(facts []int32, groups int, at func(int32) int64) list {
+	valid := facts
+	if !w.onTime || w.values != nil && (w.values.Null != nil || w.values.Type == column.Float64) {
+		valid = make([]int32, 0, len(facts))
+		for _, fact := range facts {
+			if _, ok := w.value(fact); ok {
+				valid = append(valid, fact)
 			}
 		}
-		for ; e < len(ends) && w.end(ends[e], w.def.over) <= t; e++ {
-			if v, ok := w.value(ends[e]); ok {
-				seen = seen.minus(v)
+	}
+	l := list{buckets: bucket(valid, w.factGroup, groups)}
+	l.at, l.value = make([]int64, len(l.items)), make([]wide, len(l.items))
+	for i, fact := range l.items {
+		l.at[i] = at(fact)
+		l.value[i], _ = w.value(fact)
+	}
+	return l
+}
+
+func (w *sweep) started(fact int32) int64 { return w.start[fact] }
+
+// group fills the rows of one group; times are theirs.
+func (w *sweep) group(group int32, rows []int32, times []int64) {
+	var seen total
+	s, lastStart := w.starts.from[group], w.starts.from[group+1]
+	e, lastEnd := w.ends.from[group], w.ends.from[group+1]
+	for i, row := range rows {
+		t := times[i]
+		for ; s < lastStart && w.starts.at[s] < t; s++ {
+			seen = seen.plus(w.starts.value[s])
+		}
+		ended := t
+		if w.onTime { // then the list of ends is that of starts, a window earlier
+			if ended = t - w.def.over; ended > t {
+				ended = longAgo
 			}
+		}
+		for ; e < lastEnd && w.ends.at[e] <= ended; e++ {
+			seen = seen.minus(w.ends.value[e])
 		}
 		window := seen
 		if w.batch.own != nil {
@@ -173,7 +215,7 @@ func (w *sweep) ownFacts(row, group int32) (own total) {
 
 // value of a fact; not ok where it has none, or where its end comes before its start: then nobody ever sees it.
 func (w *sweep) value(fact int32) (wide, bool) {
-	if w.end(fact, w.def.over) <= w.start[fact] {
+	if !w.onTime && w.end(fact, w.def.over) <= w.start[fact] {
 		return wide{}, false
 	}
 	return valueAt(w.values, int(fact))

@@ -2,8 +2,11 @@ package transform
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"rondo.dev/rondo/internal/lib/column"
 	"rondo.dev/rondo/internal/lib/zone"
@@ -33,6 +36,8 @@ func (in *FitInput) check(task rondo.TaskKind) error {
 		return fmt.Errorf("fit features: a %s target is %s, one a row", task, want)
 	case (in.Time == nil) != (in.Known == nil) || in.Time != nil && (len(in.Time) != rows || len(in.Known) != rows):
 		return fmt.Errorf("fit features: %d times and %d knowns for %d rows", len(in.Time), len(in.Known), rows)
+	case in.Target.Nulls() == rows:
+		return invalid("task.target", "no training row has a label")
 	case len(in.Keys) != rows, in.Zones != nil && len(in.Zones) != rows:
 		return fmt.Errorf("fit features: %d keys and %d zones for %d rows", len(in.Keys), len(in.Zones), rows)
 	}
@@ -60,32 +65,54 @@ func Fit(spec *rondo.Spec, sig Signature, in FitInput) (*Program, *Matrix, error
 		}
 	}
 	labels := labelsOf(spec.Task.Kind, in.Target)
-	p.classes = labels.classes
-	for _, one := range plan.outputs {
-		o := output{column: one.column, kind: one.kind, how: one.how}
-		o.fit(view.Column(o.column))
-		p.outputs = append(p.outputs, o)
+	if p.classes = labels.classes; len(p.classes) > maxClasses {
+		return nil, nil, invalid("task.target", "%d classes, at most %d", len(p.classes), maxClasses)
+	}
+	if p.outputs, err = fitOutputs(plan.outputs, view); err != nil {
+		return nil, nil, err
 	}
 	if err := p.layOut(); err != nil {
 		return nil, nil, err
 	}
 	m := &Matrix{Features: p.features, Rows: rows, Values: make([]float32, rows*len(p.features))}
-	order := newOrder(in)
+	return p, m, p.fill(view, in, labels, m)
+}
+
+// fitOutputs fits the encodings, several at a time.
+func fitOutputs(planned []planned, view *column.Table) ([]output, error) {
+	out := make([]output, len(planned))
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, one := range planned {
+		v := view.Column(one.column)
+		if v == nil || v.Type != one.kind {
+			return nil, fmt.Errorf("fit features: column %q is not there as %s", one.column, one.kind)
+		}
+		out[i] = output{column: one.column, kind: one.kind, how: one.how}
+		g.Go(func() error { out[i].fit(v); return nil })
+	}
+	return out, g.Wait()
+}
+
+// fill writes the training rows' matrix.
+func (p *Program) fill(view *column.Table, in FitInput, labels *labels, m *Matrix) error {
+	stride := len(p.features)
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	var order *ordering
 	for i := range p.outputs {
 		o := &p.outputs[i]
 		v := view.Column(o.column)
-		if o.how == asTarget {
-			err = order.encode(o, v, labels, m)
-		} else {
-			err = inBlocks(rows, func(from, to int) error {
-				return o.write(v.Slice(from, to), m.Values[from*len(p.features):], len(p.features))
-			})
+		if o.how != asTarget {
+			g.Go(func() error { return o.write(v, m.Values, stride) })
+			continue
 		}
-		if err != nil {
-			return nil, nil, err
+		if order == nil {
+			order = newOrder(in)
 		}
+		g.Go(func() error { order.encode(o, v, labels, m); return nil })
 	}
-	return p, m, nil
+	return g.Wait()
 }
 
 // fitRun fits the step on the whole column, if there is anything to fit, and runs it.

@@ -3,7 +3,8 @@ package transform
 import (
 	"encoding/binary"
 	"math"
-	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"rondo.dev/rondo/internal/lib/column"
 	"rondo.dev/rondo/internal/lib/order"
@@ -87,44 +88,56 @@ func (t *tally) value(bucket, column int) float64 {
 
 // ordering is in which order rows are asked and their labels become known.
 type ordering struct {
-	asked, known     []int64
-	byAsked, byKnown []int32
+	asked, known     []int64 // in ascending order
+	byAsked, byKnown []int32 // and the rows they belong to
 }
 
 // newOrder takes time and known; without time a fixed shuffle, the order of keys: a row then sees smaller keys only.
 func newOrder(in FitInput) *ordering {
-	o := &ordering{asked: in.Time, known: in.Known}
-	if in.Time == nil {
-		o.asked = make([]int64, len(in.Keys))
+	asked, known := in.Time, in.Known
+	if asked == nil {
+		asked = make([]int64, len(in.Keys))
 		for i, key := range in.Keys {
-			o.asked[i] = int64(binary.BigEndian.Uint64(key[:8]) ^ 1<<63)
+			asked[i] = int64(binary.BigEndian.Uint64(key[:8]) ^ 1<<63)
 		}
-		o.known = o.asked
+		known = asked
 	}
+	o := &ordering{}
+	var g errgroup.Group
+	g.Go(func() error {
+		o.byAsked = order.Of(asked)
+		o.asked = gather(asked, o.byAsked)
+		return nil
+	})
+	g.Go(func() error {
+		o.byKnown = order.Of(known)
+		o.known = gather(known, o.byKnown)
+		return nil
+	})
+	_ = g.Wait() // sorting cannot fail
 	return o
+}
+
+func gather(values []int64, rows []int32) []int64 {
+	out := make([]int64, len(rows))
+	for i, row := range rows {
+		out[i] = values[row]
+	}
+	return out
 }
 
 // encode writes a target encoding (ordered target statistics: Prokhorenkova et al. 2018, "CatBoost", with the time at
 // which each label became known for the order). A training row sees the labels with known < time; the frozen values that
 // everybody else gets are made of all of them.
-func (o *ordering) encode(out *output, v *column.Vector, l *labels, m *Matrix) error {
-	if o.byAsked == nil {
-		o.byAsked, o.byKnown = order.Of(o.asked), order.Of(o.known)
-	}
+func (o *ordering) encode(out *output, v *column.Vector, l *labels, m *Matrix) {
 	bucket := make([]int32, v.Len())
-	err := inBlocks(v.Len(), func(from, to int) error {
-		for i := from; i < to; i++ {
-			bucket[i] = int32(out.bucket(v, i))
-		}
-		return nil
-	})
-	if err != nil {
-		return err
+	for i := range bucket {
+		bucket[i] = int32(out.bucket(v, i))
 	}
 	t := newTally(out.buckets(), out.width)
 	stride, next := len(m.Features), 0
-	for _, row := range o.byAsked {
-		for ; next < len(o.byKnown) && o.known[o.byKnown[next]] < o.asked[row]; next++ {
+	for i, row := range o.byAsked {
+		for ; next < len(o.byKnown) && o.known[next] < o.asked[i]; next++ {
 			t.add(int(bucket[o.byKnown[next]]), l, int(o.byKnown[next]))
 		}
 		for c := range out.width {
@@ -140,6 +153,4 @@ func (o *ordering) encode(out *output, v *column.Vector, l *labels, m *Matrix) e
 			out.frozen = append(out.frozen, t.value(b, c))
 		}
 	}
-	out.frozen = slices.Clip(out.frozen)
-	return nil
 }

@@ -4,8 +4,18 @@ package order
 
 import "slices"
 
+const (
+	digitBits = 11
+	digits    = 1 << digitBits
+)
+
+type item struct {
+	value uint64
+	row   int32
+}
+
 // Of is the numbers of values in ascending order of value, equal values in order of their numbers: a radix sort on the
-// 16-bit digits that differ at all.
+// digits that differ at all.
 func Of(values []int64) []int32 {
 	out := make([]int32, len(values))
 	for i := range out {
@@ -16,21 +26,27 @@ func Of(values []int64) []int32 {
 	}
 	low, high := slices.Min(values), slices.Max(values)
 	width := uint64(high) - uint64(low)
-	next := make([]int32, len(values))
-	for shift := 0; shift < 64 && width>>shift > 0; shift += 16 {
-		var at [1<<16 + 1]int32
-		for _, v := range values {
-			at[(uint64(v)-uint64(low))>>shift&0xffff+1]++
+	items, next := make([]item, len(values)), make([]item, len(values))
+	for i, v := range values {
+		items[i] = item{uint64(v) - uint64(low), int32(i)}
+	}
+	for shift := 0; shift < 64 && width>>shift > 0; shift += digitBits {
+		var at [digits + 1]int32
+		for i := range items {
+			at[items[i].value>>shift%digits+1]++
 		}
-		for d := range 1 << 16 {
+		for d := range digits {
 			at[d+1] += at[d]
 		}
-		for _, i := range out {
-			digit := (uint64(values[i]) - uint64(low)) >> shift & 0xffff
-			next[at[digit]] = i
+		for i := range items {
+			digit := items[i].value >> shift % digits
+			next[at[digit]] = items[i]
 			at[digit]++
 		}
-		out, next = next, out
+		items, next = next, items
+	}
+	for i := range items {
+		out[i] = items[i].row
 	}
 	return out
 }
