@@ -19,6 +19,7 @@ type Dataset struct {
 	Transform   Digest    `json:"transform"`             // the object of the transform fitted on Train
 	Profile     Digest    `json:"profile"`               // the object of the column profile
 	Facts       Digest    `json:"facts,omitempty"`       // the object of the newest source facts that live history starts from
+	Rows        Digest    `json:"rows"`                  // the object of what the row program was compiled from
 	Program     string    `json:"program"`               // version of the preparing code (I8)
 }
 

@@ -77,27 +77,46 @@ func (w *preparation) columnNames() []string {
 	return names
 }
 
-// group copies the rows of one part.
-func (w *preparation) group(refs []ref, past []*column.Vector, parts []int8, part int8, names []string) *group {
-	g := &group{}
-	var rows []int32
+// groups copies the rows of each part, column by column: what has been copied is let go, so that the rows are held about once.
+func (w *preparation) groups(refs []ref, past []*column.Vector, parts []int8) []*group {
+	names := w.columnNames()
+	out := make([]*group, len(partNames))
+	rows := make([][]int32, len(partNames))
 	for i, r := range refs {
-		if parts[i] == part {
-			g.refs, rows = append(g.refs, r), append(rows, int32(i))
+		if p := parts[i]; p >= 0 {
+			if out[p] == nil {
+				out[p] = &group{}
+			}
+			out[p].refs, rows[p] = append(out[p].refs, r), append(rows[p], int32(i))
 		}
 	}
-	g.table = w.stock.table(names, g.refs)
-	for n, name := range w.history.Names() {
-		g.table.Set(name, past[n].Take(rows))
+	for p, g := range out {
+		if g == nil {
+			g = &group{}
+			out[p] = g
+		}
+		g.table = &column.Table{Names: slices.Clone(names), Columns: make([]*column.Vector, len(names))}
+		g.zones, g.keys = w.stock.zones(g.refs), w.stock.keys(g.refs)
+		if w.Spec.Data.Time != nil {
+			g.time, g.known = instants(g.refs, w.stock.time), instants(g.refs, w.stock.known)
+		}
 	}
-	g.zones, g.keys = w.stock.zones(g.refs), w.stock.keys(g.refs)
-	if w.Spec.Data.Time != nil {
-		g.time, g.known = instants(g.refs, w.stock.time), instants(g.refs, w.stock.known)
+	inParallel(len(names), func(i int) {
+		for _, g := range out {
+			g.table.Columns[i] = w.stock.take(names[i], g.refs)
+		}
+		w.stock.drop(names[i])
+	})
+	for p, g := range out {
+		for n, name := range w.history.Names() {
+			g.table.Set(name, past[n].Take(rows[p]))
+		}
 	}
-	return g
+	w.stock = nil
+	return out
 }
 
-// write keeps the rows and the matrix of a part.
+// write keeps the matrix of a part.
 func (w *preparation) write(ctx context.Context, name rondo.PartName, g *group, m *transform.Matrix, classes []string) (rondo.Part, error) {
 	part := rondo.Part{Name: name, Rows: len(g.refs)}
 	if n := len(g.time); n > 0 {
@@ -108,13 +127,15 @@ func (w *preparation) write(ctx context.Context, name rondo.PartName, g *group, 
 		return part, err
 	}
 	out := &matrix.Matrix{Features: m.Features, Rows: m.Rows, Values: m.Values, Targets: targets, Times: g.time, Classes: classes}
-	if part.Matrix, err = w.put(ctx, func(f io.Writer) error { return matrix.Write(f, out) }); err != nil {
-		return part, err
-	}
+	part.Matrix, err = w.put(ctx, func(f io.Writer) error { return matrix.Write(f, out) })
+	return part, err
+}
+
+// putRows keeps the rows of a part with their keys.
+func (w *preparation) putRows(ctx context.Context, g *group) (rondo.Digest, error) {
 	keyed := g.table.Shallow()
 	setKeys(keyed, g.keys)
-	part.Object, err = w.put(ctx, func(f io.Writer) error { return writeBlocks(f, keyed) })
-	return part, err
+	return w.put(ctx, func(f io.Writer) error { return writeBlocks(f, keyed) })
 }
 
 // targets are what the trainer reads: 0 and 1, numbers, or indexes into the classes.

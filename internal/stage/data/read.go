@@ -30,13 +30,13 @@ func (w *preparation) readSource(ctx context.Context, files []string, fields []e
 		types[f.Name] = f.Type
 	}
 	logged := w.loggedRows()
-	var seen keySet
+	seen := newKeySet(int(min(max(total, 0), 1<<24)))
 	numbers := transform.NewNumbers(0)
 	for b := range ahead(ctx, w.engine.Read(ctx, engine.Source{Files: files, Types: types})) {
 		if b.err != nil {
 			return b.err
 		}
-		c, at, err := w.chunk(b, &seen)
+		c, at, err := w.chunk(b, seen)
 		if err != nil {
 			return err
 		}

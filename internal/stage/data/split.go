@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"rondo.dev/rondo/internal/history"
 	"rondo.dev/rondo/internal/lib/column"
 	"rondo.dev/rondo/internal/rondo"
@@ -40,11 +42,14 @@ func (w *preparation) finish(ctx context.Context) error {
 		w.count(refs, parts)
 		return nil
 	}
-	past, err := w.pasts(seen, refs)
-	if err != nil {
+	if err := w.facts(ctx, seen); err != nil {
 		return err
 	}
-	if err := w.facts(ctx, seen); err != nil {
+	for _, c := range w.stock.chunks {
+		c.hash, c.Base = nil, nil // all is sorted and split
+	}
+	past, err := w.pasts(seen, refs)
+	if err != nil {
 		return err
 	}
 	return w.fit(ctx, refs, past, parts)
@@ -171,22 +176,30 @@ func (w *preparation) split(refs []ref, from, to int64) []int8 {
 
 // overlap proves that no test row, by key or by content, is a training or validation row.
 func (w *preparation) overlap(refs []ref, parts []int8) error {
-	var keys, hashes keySet
-	for i, r := range refs {
-		if parts[i] == 2 {
-			keys.add(*w.stock.key(r))
-			hashes.add(*w.stock.hash(r))
+	test := 0
+	for _, p := range parts {
+		if p == 2 {
+			test++
 		}
 	}
-	shared := 0
-	for i, r := range refs {
-		if (parts[i] == 0 || parts[i] == 1) && (keys.has(*w.stock.key(r)) || hashes.has(*w.stock.hash(r))) {
-			shared++
+	names := []func(ref) *transform.Key{w.stock.key, w.stock.hash}
+	shared := make([]int, len(names))
+	inParallel(len(names), func(n int) {
+		set := newKeySet(test)
+		for i, r := range refs {
+			if parts[i] == 2 {
+				set.add(*names[n](r))
+			}
 		}
-	}
-	if shared > 0 {
+		for i, r := range refs {
+			if (parts[i] == 0 || parts[i] == 1) && set.has(*names[n](r)) {
+				shared[n]++
+			}
+		}
+	})
+	if n := max(shared[0], shared[1]); n > 0 {
 		return &rondo.Error{Kind: rondo.Refused, Field: "data.key", Message: fmt.Sprintf(
-			"%d training rows are also test rows, by key or by content; a key names one row: add a column to it, or a number", shared)}
+			"%d training rows are also test rows, by key or by content; a key names one row: add a column to it, or a number", n)}
 	}
 	return nil
 }
@@ -196,8 +209,15 @@ func (w *preparation) pasts(seen, refs []ref) ([]*column.Vector, error) {
 	if len(w.Spec.Data.History) == 0 {
 		return nil, nil
 	}
-	rows := w.stock.table(w.history.RowColumns(), refs)
-	columns, err := w.history.Columns(rows, instants(refs, w.stock.time), w.stock.keys(refs), w.factsOf(seen))
+	if len(seen) == len(refs) {
+		seen = refs // all rows are in the window: one copy serves as both
+	}
+	facts := w.factsOf(seen)
+	rows, keys := facts.Table, facts.Keys
+	if len(seen) != len(refs) {
+		rows, keys = w.stock.table(w.history.RowColumns(), refs), w.stock.keys(refs)
+	}
+	columns, err := w.history.Columns(rows, instants(refs, w.stock.time), keys, facts)
 	if err != nil {
 		return nil, err
 	}
@@ -242,17 +262,33 @@ func unset(v *column.Vector, i int) {
 
 // fit fits the transform on the training rows and writes all parts.
 func (w *preparation) fit(ctx context.Context, refs []ref, past []*column.Vector, parts []int8) error {
-	groups := make([]*group, len(partNames))
-	names := w.columnNames()
-	for p := range partNames {
-		groups[p] = w.group(refs, past, parts, int8(p), names)
-	}
-	w.stock = nil // the groups are copies
+	groups := w.groups(refs, past, parts)
 	train := groups[0]
 	if len(train.refs) == 0 {
 		return &rondo.Error{Kind: rondo.Invalid, Field: "data.split", Message: fmt.Sprintf(
 			"no rows are left to train on: %d in the window, %d of them taken out because their outcome is known only when the next part begins", len(refs), w.out.Purged)}
 	}
+	var writing errgroup.Group // rows and profile are written while the transform is fitted
+	var rows rondo.Digest
+	writing.Go(func() (err error) {
+		rows, err = w.putRows(ctx, train)
+		return err
+	})
+	writing.Go(func() error { return w.describe(ctx, train.table) })
+	err := w.fitOn(ctx, groups)
+	if failed := writing.Wait(); err == nil && failed != nil {
+		err = fmt.Errorf("keep the training rows: %w", failed)
+	}
+	if err != nil {
+		return err
+	}
+	w.out.Parts[0].Object = rows
+	return nil
+}
+
+// fitOn fits the transform on the first group and keeps everybody's matrix, and the rows of the other groups.
+func (w *preparation) fitOn(ctx context.Context, groups []*group) error {
+	train := groups[0]
 	target, err := w.rows.Target(train.table)
 	if err != nil {
 		return err
@@ -281,9 +317,14 @@ func (w *preparation) fit(ctx context.Context, refs []ref, past []*column.Vector
 		if err != nil {
 			return fmt.Errorf("keep the %s rows: %w", partNames[p], err)
 		}
+		if p > 0 {
+			if part.Object, err = w.putRows(ctx, g); err != nil {
+				return fmt.Errorf("keep the %s rows: %w", partNames[p], err)
+			}
+		}
 		w.out.Parts = append(w.out.Parts, part)
 	}
-	return w.describe(ctx, train.table)
+	return nil
 }
 
 // known leaves out rows of classes that training rows do not have: no model could have named them.

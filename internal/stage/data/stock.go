@@ -125,6 +125,15 @@ func (s *stock) take(name string, refs []ref) *column.Vector {
 	return out
 }
 
+// drop lets a column go. Other columns may be taken meanwhile.
+func (s *stock) drop(name string) {
+	for _, c := range s.chunks {
+		if i := c.Table.Index(name); i >= 0 {
+			c.Table.Columns[i] = nil
+		}
+	}
+}
+
 func copyRefs[T any](dst []T, refs []ref, vectors []*column.Vector, of func(*column.Vector) []T) {
 	values := make([][]T, len(vectors))
 	for i, v := range vectors {
@@ -218,6 +227,18 @@ type keySet struct {
 	slots []transform.Key
 	count int
 	zero  bool // the key that marks an empty slot is in the set
+}
+
+// newKeySet is an empty set with room for so many keys.
+func newKeySet(keys int) *keySet {
+	s := &keySet{}
+	for size := 1024; keys > 0; size *= 2 {
+		if 4*keys <= 3*size {
+			s.slots = make([]transform.Key, size)
+			break
+		}
+	}
+	return s
 }
 
 // add says whether k is new.

@@ -1,0 +1,169 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"rondo.dev/rondo/internal/lib/nearest"
+	"rondo.dev/rondo/internal/rondo"
+	"rondo.dev/rondo/internal/seam/store"
+)
+
+// Kinds are what get lists.
+var kinds = []string{"models", "datasets", "runs", "versions", "evaluations", "cycles", "steps", "decisions", "routes", "days"}
+
+// Listing is what get gives: one of the slices, by kind.
+type Listing struct {
+	Kind        string              `json:"kind"`
+	Models      []ModelLine         `json:"models,omitempty"`
+	Datasets    []*rondo.Dataset    `json:"datasets,omitempty"`
+	Runs        []*rondo.Run        `json:"runs,omitempty"`
+	Versions    []*rondo.Version    `json:"versions,omitempty"`
+	Evaluations []*rondo.Evaluation `json:"evaluations,omitempty"`
+	Cycles      []rondo.Cycle       `json:"cycles,omitempty"`
+	Steps       []StepLine          `json:"steps,omitempty"`
+	Decisions   []*rondo.Decision   `json:"decisions,omitempty"`
+	Routes      []store.Route       `json:"routes,omitempty"`
+	Days        []store.Value       `json:"days,omitempty"`
+}
+
+// ModelLine is a model in a list.
+type ModelLine struct {
+	Name     string          `json:"name"`
+	Revision int             `json:"revision"`
+	Paused   bool            `json:"paused"`
+	Champion rondo.VersionID `json:"champion,omitempty"`
+	Cycle    rondo.CycleID   `json:"cycle,omitempty"` // the open one
+	Spec     *rondo.Spec     `json:"spec"`
+}
+
+// StepLine is an unfinished step, and what it waits for.
+type StepLine struct {
+	ID      rondo.StepID    `json:"id"`
+	Model   string          `json:"model"`
+	Cycle   rondo.CycleID   `json:"cycle,omitempty"`
+	Kind    string          `json:"kind"`
+	Name    string          `json:"name,omitempty"`
+	State   store.StepState `json:"state"`
+	Attempt int             `json:"attempt"`
+	Due     string          `json:"due"`
+	Error   string          `json:"error,omitempty"`
+}
+
+// Get lists what there is of a kind, of one model or (name "") of all.
+func (c *Control) Get(ctx context.Context, kind, name string) (*Listing, error) {
+	known := false
+	for _, k := range kinds {
+		known = known || k == kind
+	}
+	if !known {
+		hint := ""
+		if n, ok := nearest.Name(kind, kinds); ok {
+			hint = fmt.Sprintf("; did you mean %q?", n)
+		}
+		return nil, rondo.Errorf(rondo.Invalid, "no kind %q%s", kind, hint)
+	}
+	out := &Listing{Kind: kind}
+	err := c.store.Read(ctx, func(tx store.Tx) error {
+		models, err := tx.Models().List()
+		if err != nil {
+			return err
+		}
+		found := false
+		for _, m := range models {
+			if name != "" && m.Name != name {
+				continue
+			}
+			found = true
+			if err := out.add(tx, m); err != nil {
+				return err
+			}
+		}
+		if name != "" && !found {
+			_, err := c.model(tx, name)
+			return err
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (out *Listing) add(tx store.Tx, m store.Model) (err error) {
+	switch out.Kind {
+	case "models":
+		line := ModelLine{Name: m.Name, Revision: m.Revision, Paused: m.Paused, Spec: m.Spec}
+		if route, err := tx.Versions().Route(m.Name); err == nil {
+			line.Champion = route.Champion
+		}
+		if cycle, err := tx.Cycles().Open(m.Name); err == nil {
+			line.Cycle = cycle.ID
+		}
+		out.Models = append(out.Models, line)
+	case "datasets":
+		out.Datasets, err = extend(out.Datasets, m.Name, tx.Records().Datasets)
+	case "runs":
+		out.Runs, err = extend(out.Runs, m.Name, tx.Records().Runs)
+	case "versions":
+		out.Versions, err = extend(out.Versions, m.Name, tx.Versions().List)
+	case "evaluations":
+		out.Evaluations, err = extend(out.Evaluations, m.Name, tx.Records().Evaluations)
+	case "cycles":
+		out.Cycles, err = extend(out.Cycles, m.Name, func(n string) ([]rondo.Cycle, error) { return tx.Cycles().List(n, 0) })
+	case "decisions":
+		out.Decisions, err = extend(out.Decisions, m.Name, func(n string) ([]*rondo.Decision, error) { return tx.Decisions().List(n, 0) })
+	case "days":
+		out.Days, err = extend(out.Days, m.Name, func(n string) ([]store.Value, error) { return tx.Values().Range(n, "day/", "day0") })
+	case "routes":
+		route, err := tx.Versions().Route(m.Name)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		out.Routes = append(out.Routes, route)
+		return err
+	case "steps":
+		steps, err := tx.Steps().Unfinished(m.Name)
+		if err != nil {
+			return err
+		}
+		for _, s := range steps {
+			out.Steps = append(out.Steps, StepLine{ID: s.ID, Model: s.Model, Cycle: s.Cycle, Kind: s.Kind, Name: s.Name,
+				State: s.State, Attempt: s.Attempt, Due: s.Due.Format("2006-01-02 15:04:05"), Error: s.Error})
+		}
+	}
+	return err
+}
+
+func extend[T any](to []T, model string, list func(string) ([]T, error)) ([]T, error) {
+	more, err := list(model)
+	return append(to, more...), err
+}
+
+// Costs is money by cause.
+type Costs struct {
+	Model  string        `json:"model"`
+	Totals []store.Total `json:"totals"`
+	CPU    string        `json:"cpu"`
+	Amount rondo.Money   `json:"amount"`
+}
+
+// Cost is what a model has cost, by cause; the amount is the sum of its causes.
+func (c *Control) Cost(ctx context.Context, model string) (*Costs, error) {
+	out := &Costs{Model: model}
+	err := c.store.Read(ctx, func(tx store.Tx) error {
+		m, err := c.model(tx, model)
+		if err != nil {
+			return err
+		}
+		out.Totals, err = tx.Ledger().Totals(m.Name, time.Time{}, time.Time{})
+		return err
+	})
+	var total time.Duration
+	for _, t := range out.Totals {
+		out.Amount = out.Amount.Add(t.Amount)
+		total += t.CPU
+	}
+	out.CPU = total.String()
+	return out, err
+}

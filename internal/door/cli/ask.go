@@ -1,0 +1,198 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"rondo.dev/rondo/internal/door/api"
+	"rondo.dev/rondo/internal/lib/column"
+	"rondo.dev/rondo/internal/rondo"
+	"rondo.dev/rondo/internal/seam/engine"
+	"rondo.dev/rondo/internal/seam/engine/duckdb"
+)
+
+// askRows is how many rows go into one request.
+const askRows = 5_000
+
+// readRows reads a file of rows, in tables of at most askRows.
+func readRows(ctx context.Context, file string, types map[string]column.Type, use func(*column.Table) error) error {
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	eng := duckdb.New([]string{self, "engine-child"}, duckdb.Options{})
+	for batch, err := range eng.Read(ctx, engine.Source{Files: []string{path}, Types: types}) {
+		if err != nil {
+			return err
+		}
+		for from := 0; from < batch.Table.Rows(); from += askRows {
+			if err := use(batch.Table.Slice(from, min(from+askRows, batch.Table.Rows()))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+type predictCmd struct {
+	Model string `arg:"" help:"The model."`
+	File  string `short:"f" required:"" help:"Rows: .csv, .json, .jsonl or .parquet. Columns known only with the outcome are left out."`
+}
+
+// Run asks, in the order of the file.
+func (c *predictCmd) Run(ctx context.Context, e *env) error {
+	session, err := e.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer session.close()
+	shape, err := session.Shape(ctx, c.Model)
+	if err != nil {
+		return err
+	}
+	local := ""
+	for _, f := range shape.Request {
+		if f.Local {
+			local = f.Name
+		}
+	}
+	p := &printer{e: e, out: newTable(e.Out, "ID", "VERSION", "VALUE", "PROBABILITY", "OUTSIDE")}
+	err = readRows(ctx, c.File, nil, func(t *column.Table) error {
+		answer, err := session.Predict(ctx, c.Model, asked(t, shape), api.Ask{Local: local})
+		if err != nil {
+			return err
+		}
+		return p.add(answer)
+	})
+	if err != nil {
+		return err
+	}
+	return p.end()
+}
+
+// asked leaves out what a request cannot know: outcomes, and the target.
+func asked(t *column.Table, shape *api.Shape) *column.Table {
+	out := &column.Table{}
+	for i, name := range t.Names {
+		outcome := name == shape.Target || slices.ContainsFunc(shape.Outcomes, func(f api.ShapeField) bool { return f.Name == name })
+		if !outcome {
+			out.Set(name, t.Columns[i])
+		}
+	}
+	return out
+}
+
+// printer prints answers as they come: a table, or one JSON document at the end.
+type printer struct {
+	e    *env
+	out  *table
+	json []answered
+}
+
+// answered is one answer in JSON.
+type answered struct {
+	ID          string             `json:"id"`
+	Version     int                `json:"version"`
+	Value       any                `json:"value"` // bool, number, text, or null without a threshold
+	Probability *float64           `json:"probability,omitempty"`
+	Classes     map[string]float64 `json:"classes,omitempty"`
+	Outside     []string           `json:"outside,omitempty"`
+}
+
+func (p *printer) add(a *api.Predictions) error {
+	for i, id := range a.IDs {
+		row := answered{ID: id, Version: a.Versions[i], Outside: a.Outside[i]}
+		probability := ""
+		switch {
+		case a.Numbers != nil:
+			row.Value = a.Numbers[i]
+		case a.Classes != nil:
+			row.Value, row.Classes = a.Classes[i], a.PerClass[i]
+			probability = fmt.Sprintf("%.4f", a.PerClass[i][a.Classes[i]])
+		default:
+			row.Probability = &a.Probability[i]
+			probability = fmt.Sprintf("%.4f", a.Probability[i])
+			if a.Positive != nil {
+				row.Value = a.Positive[i]
+			}
+		}
+		if p.e.Output == "json" {
+			p.json = append(p.json, row)
+			continue
+		}
+		value := "-"
+		if row.Value != nil {
+			value = fmt.Sprint(row.Value)
+		}
+		p.out.row(id, fmt.Sprint(row.Version), value, probability, strings.Join(row.Outside, ","))
+	}
+	return nil
+}
+
+func (p *printer) end() error {
+	if p.e.Output == "json" {
+		return p.e.json(struct {
+			Predictions []answered `json:"predictions"`
+		}{p.json})
+	}
+	return p.out.flush()
+}
+
+type feedbackCmd struct {
+	Model string `arg:"" help:"The model."`
+	File  string `short:"f" required:"" help:"Outcomes: a column id (of the prediction) or the key's columns, and the target or the columns it is derived from."`
+}
+
+// Run says what was true.
+func (c *feedbackCmd) Run(ctx context.Context, e *env) error {
+	session, err := e.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer session.close()
+	shape, err := session.Shape(ctx, c.Model)
+	if err != nil {
+		return err
+	}
+	total := api.Sent{}
+	err = readRows(ctx, c.File, map[string]column.Type{"id": column.String}, func(t *column.Table) error {
+		local := ""
+		for _, f := range shape.Request {
+			if f.Local {
+				local = f.Name
+			}
+		}
+		sent, err := session.Feedback(ctx, c.Model, t, shape.Key, shape.Target, api.Ask{Local: local})
+		if err != nil {
+			return err
+		}
+		total.Accepted += sent.Accepted
+		total.Refused = append(total.Refused, sent.Refused...)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := e.show(total, func(w io.Writer) error {
+		fmt.Fprintf(w, "%d outcomes accepted\n", total.Accepted)
+		for _, r := range total.Refused {
+			fmt.Fprintf(w, "row %d refused: %s\n", r.Index+1, r.Reason)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	if len(total.Refused) > 0 {
+		return &exit{code: exitCodes[rondo.NotFound]}
+	}
+	return nil
+}

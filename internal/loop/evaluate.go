@@ -1,0 +1,185 @@
+package loop
+
+import (
+	"context"
+
+	"rondo.dev/rondo/internal/rondo"
+	"rondo.dev/rondo/internal/seam/store"
+	"rondo.dev/rondo/internal/stage/evaluate"
+	"rondo.dev/rondo/internal/stage/registry"
+	"rondo.dev/rondo/metric"
+)
+
+// evaluate judges a run on rows it never saw, and binds the candidate. A candidate that does not meet its bars is
+// rejected here, and the cycle ends.
+func (l *Loop) evaluate(ctx context.Context, w *work) (result, error) {
+	in, err := input[prepared](w)
+	if err != nil {
+		return result{}, err
+	}
+	watch := startMeter()
+	var ds *rondo.Dataset
+	var run *rondo.Run
+	var use int
+	// The use of the test rows is durable before anybody sees what they say (S17).
+	err = l.Store.Write(ctx, func(tx store.Tx) (err error) {
+		if ds, err = tx.Records().Dataset(in.Dataset); err != nil {
+			return err
+		}
+		if run, err = tx.Records().Run(in.Run); err != nil {
+			return err
+		}
+		if part := ds.Part(rondo.TestPart); part != nil {
+			use, err = tx.Records().UseTestRows(w.step.Model, part.Object, string(w.step.ID))
+		}
+		return err
+	})
+	if err != nil {
+		return result{}, err
+	}
+	ev, threshold, loss, err := l.judge(ctx, w, ds, run, use)
+	if err != nil {
+		return result{}, err
+	}
+	ev.ID = rondo.EvaluationID(l.id("ev", w.step.Made, string(w.step.ID)))
+	ev.Model, ev.Dataset, ev.Run = w.step.Model, ds.ID, run.ID
+	v, err := registry.Bind(registry.Parts{Spec: w.model.Digest, Revision: w.model.Revision, Cycle: w.step.Cycle,
+		Dataset: ds, Run: run, Evaluation: ev, Threshold: threshold, Loss: loss})
+	if err != nil {
+		return result{}, err
+	}
+	v.Made = w.step.Made
+	return l.judged(w, ev, v, l.entry(w, "evaluate", watch.spent()))
+}
+
+func (l *Loop) judge(ctx context.Context, w *work, ds *rondo.Dataset, run *rondo.Run, use int) (*rondo.Evaluation, *float64, float64, error) {
+	spec := w.spec()
+	f, err := l.load(ctx, artefact{Artefact: run.Artefact, Transform: ds.Transform})
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	scored := map[rondo.PartName]*evaluate.Scored{}
+	for _, name := range []rondo.PartName{rondo.TrainPart, rondo.ValidationPart, rondo.TestPart} {
+		m, err := l.part(ctx, ds, name)
+		if err != nil {
+			return nil, nil, 0, err
+		}
+		if scored[name], err = f.score(spec.Task.Kind, m); err != nil {
+			return nil, nil, 0, err
+		}
+	}
+	test, validation := scored[rondo.TestPart], scored[rondo.ValidationPart]
+	if test == nil || validation == nil {
+		return nil, nil, 0, rondo.Errorf(rondo.Invalid, "no rows are left to judge a model with: %d for validation, %d for test; a longer window or larger shares help",
+			rowsOf(validation), rowsOf(test))
+	}
+	if test.Table, err = l.table(ctx, ds, rondo.TestPart); err != nil {
+		return nil, nil, 0, err
+	}
+	threshold, err := evaluate.Threshold(spec.Decide, validation)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	losses, _, err := evaluate.Losses(spec.Evaluate.Primary, validation)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	ev, err := evaluate.Judge(evaluate.Request{
+		Spec: spec, Test: test, Train: scored[rondo.TrainPart], Threshold: threshold, HasChampion: w.champion != nil, Use: use,
+		Noise: func(share float64, names ...string) (*evaluate.Scored, error) {
+			m, err := l.part(ctx, ds, rondo.TestPart)
+			if err != nil {
+				return nil, err
+			}
+			s, err := f.score(spec.Task.Kind, l.noisy(m, share, names...))
+			if err == nil {
+				s.Table = test.Table
+			}
+			return s, err
+		},
+	})
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	mean := 0.0
+	for _, x := range losses {
+		mean += x
+	}
+	return ev, threshold, mean / float64(len(losses)), nil
+}
+
+func rowsOf(s *evaluate.Scored) int {
+	if s == nil {
+		return 0
+	}
+	return s.Rows()
+}
+
+// candidate is the input of what follows an evaluation.
+type candidate struct {
+	Version rondo.VersionID `json:"version"`
+}
+
+func (l *Loop) judged(w *work, ev *rondo.Evaluation, v *rondo.Version, entry rondo.Entry) (result, error) {
+	r := result{entries: []rondo.Entry{entry}}
+	next, kind := candidate{}, "refit"
+	switch {
+	case ev.Verdict != rondo.Met:
+	case w.champion != nil:
+		kind = "backtest"
+	case w.spec().Train.Refit == rondo.RefitNone:
+		kind = "health"
+	}
+	r.write = func(tx store.Tx) error {
+		if err := tx.Records().AddEvaluation(ev); err != nil {
+			return err
+		}
+		if err := tx.Versions().Add(v); err != nil {
+			return err
+		}
+		next.Version = v.ID
+		if ev.Verdict != rondo.Met {
+			return tx.Versions().Move(v.ID, rondo.Rejected)
+		}
+		s, err := l.step(w.step.Model, w.step.Cycle, kind, "", w.step.Made, next)
+		if err != nil {
+			return err
+		}
+		s.Due, s.Made = tx.Now(), tx.Now()
+		return tx.Steps().Add(s)
+	}
+	if ev.Verdict == rondo.Met {
+		return r, nil
+	}
+	d := l.decision(w, rondo.RefusedIt, "bars", barFacts(ev)...)
+	if w.champion != nil {
+		d.Alternatives = []string{"the champion " + string(w.champion.ID) + " goes on answering"}
+	}
+	r.decisions = []*rondo.Decision{d}
+	r.end = &ending{outcome: rondo.RefusedIt}
+	return r, nil
+}
+
+// barFacts are what a refusal is made of: every bar that was not met, with what was got.
+func barFacts(ev *rondo.Evaluation) []rondo.Fact {
+	var facts []rondo.Fact
+	for _, b := range ev.Bars {
+		if b.Verdict == rondo.Met || b.Verdict == rondo.NotAsked {
+			continue
+		}
+		facts = append(facts, rondo.Textual(string(b.Verdict), b.Reason))
+		if b.Got != nil {
+			facts = append(facts, rondo.Numeric(b.Bar, b.Got.Value))
+		}
+	}
+	return facts
+}
+
+// aucOf is the AUC of binary rows, nil where it cannot be measured.
+func aucOf(scores []float64, labels []bool) *rondo.Number {
+	e, err := metric.AUC(scores, labels, 0.95)
+	if err != nil {
+		return nil
+	}
+	return &rondo.Number{Value: e.Value, Low: e.Low, High: e.High, Rows: e.Rows}
+}

@@ -1,0 +1,133 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"rondo.dev/rondo/internal/rondo"
+	"rondo.dev/rondo/internal/seam/store"
+)
+
+// Reconcile compares what is declared with what is, for every model, and adds what is missing: a first cycle, a cycle for
+// a changed declaration, the step of the next day. It writes only when something is missing.
+func (l *Loop) Reconcile(ctx context.Context) error {
+	var missing []func(store.Tx) error
+	err := l.Store.Read(ctx, func(tx store.Tx) error {
+		models, err := tx.Models().List()
+		if err != nil {
+			return err
+		}
+		for _, m := range models {
+			todo, err := l.missing(tx, m)
+			if err != nil {
+				return fmt.Errorf("model %s: %w", m.Name, err)
+			}
+			missing = append(missing, todo...)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, add := range missing {
+		if err := l.Store.Write(ctx, add); err != nil && !errors.Is(err, store.ErrExists) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Loop) missing(tx store.Tx, m store.Model) ([]func(store.Tx) error, error) {
+	if m.Paused {
+		return nil, nil
+	}
+	var todo []func(store.Tx) error
+	route, err := tx.Versions().Route(m.Name)
+	answers := err == nil
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
+	wanted, err := l.wantsCycle(tx, m, route, answers)
+	if err != nil {
+		return nil, err
+	}
+	if wanted != "" {
+		todo = append(todo, func(tx store.Tx) error {
+			return l.startCycle(tx, rondo.Cycle{Model: m.Name, Cause: wanted, Revision: m.Revision})
+		})
+	}
+	if answers && m.Spec.Data.Time != nil {
+		day, err := l.missingDay(tx, m)
+		if err != nil {
+			return nil, err
+		}
+		if day != nil {
+			todo = append(todo, day)
+		}
+	}
+	return todo, nil
+}
+
+// wantsCycle says why a cycle is missing, or "". A revision is tried once; a declaration that the champion was made of
+// needs none.
+func (l *Loop) wantsCycle(tx store.Tx, m store.Model, route store.Route, answers bool) (rondo.Cause, error) {
+	cycles, err := tx.Cycles().List(m.Name, 0)
+	if err != nil {
+		return "", err
+	}
+	for _, c := range cycles {
+		if c.Ended == nil || c.Revision == m.Revision {
+			return "", nil
+		}
+	}
+	if !answers {
+		return rondo.ByFirst, nil
+	}
+	champion, err := tx.Versions().Get(route.Champion)
+	if err != nil {
+		return "", err
+	}
+	if champion.Spec == m.Digest {
+		return "", nil
+	}
+	return rondo.ByChange, nil
+}
+
+// missingDay adds the step that closes the next day, when it is not there.
+func (l *Loop) missingDay(tx store.Tx, m store.Model) (func(store.Tx) error, error) {
+	cursor, err := value[dayCursor](tx, m.Name, "days")
+	if err != nil {
+		return nil, err
+	}
+	next := dayCursor{}
+	if cursor != nil {
+		next = *cursor
+		steps, err := tx.Steps().Unfinished(m.Name)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range steps {
+			if s.Kind == "day" && s.Name == next.Next.Format(time.DateOnly) {
+				return nil, nil
+			}
+		}
+	}
+	return func(tx store.Tx) error {
+		now := tx.Now()
+		if cursor == nil {
+			first := now.Truncate(oneDay).Add(oneDay)
+			next = dayCursor{First: first, Next: first}
+			if err := put(tx, m.Name, "days", next); err != nil {
+				return err
+			}
+		}
+		s, err := l.step(m.Name, "", "day", next.Next.Format(time.DateOnly), next.Next, struct{}{})
+		if err != nil {
+			return err
+		}
+		s.Due, s.Made = next.Next.Add(oneDay+maturity), next.Next
+		return tx.Steps().Add(s)
+	}, nil
+}

@@ -1,0 +1,223 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"rondo.dev/rondo/internal/rondo"
+	"rondo.dev/rondo/internal/seam/store"
+	"rondo.dev/rondo/internal/stage/data"
+	"rondo.dev/rondo/internal/stage/rollout"
+	"rondo.dev/rondo/stat"
+)
+
+// Names of the states that a model's days move on.
+const (
+	trialValue  = "trial"
+	watchValue  = "watch"
+	regretValue = "regret"
+	probeValue  = "probe"
+	twinValue   = "twin"
+	detectValue = "detector"
+	dayPrefix   = "day/"
+)
+
+const oneDay = 24 * time.Hour
+
+// trialState is a trial between days.
+type trialState struct {
+	Trial     *rollout.Trial    `json:"trial"`
+	Past      []float64         `json:"past"`
+	Verdict   rollout.Verdict   `json:"verdict"`
+	Bars      []rondo.BarResult `json:"bars,omitempty"` // bars that name the champion, judged on the rows of the trial (S20)
+	Last      time.Time         `json:"last"`           // the newest day counted
+	Artefacts artefact          `json:"artefacts"`
+}
+
+func (t *trialState) past() []float64 { return t.Trial.Test.Residuals }
+
+// backtestOrigins are how many times the recipe is fitted on older windows, to see how its daily difference to the
+// champion moves on days that neither saw: the scale of the trial. backtestShare of the rows are used; fewer rows make
+// the scale wider, never narrower.
+const (
+	backtestOrigins = 2
+	backtestShare   = 0.25
+)
+
+// backtest waits for enough out-of-time days of the champion, measures the scale on them, and begins the trial.
+func (l *Loop) backtest(ctx context.Context, w *work) (result, error) {
+	in, err := input[candidate](w)
+	if err != nil {
+		return result{}, err
+	}
+	if w.champion == nil {
+		return result{}, rondo.Errorf(rondo.Conflict, "the champion of %s is gone", w.step.Model)
+	}
+	from, mature, err := l.servedDays(ctx, w)
+	if err != nil {
+		return result{}, err
+	}
+	if have := int(mature.Sub(from) / oneDay); have < stat.MinPast {
+		next := mature.Add(time.Duration(stat.MinPast-have)*oneDay + maturity)
+		return result{postpone: later(next, l.Clock.Now().Add(time.Hour))}, nil
+	}
+	from = mature.Add(-stat.MinPast * oneDay)
+	past, rows, entries, err := l.pastDays(ctx, w, from, mature)
+	if err != nil {
+		return result{}, err
+	}
+	v, err := l.version(ctx, in.Version)
+	if err != nil {
+		return result{}, err
+	}
+	proof := rondo.Better
+	if w.cycle.Cause != rondo.ByChange && w.cycle.Cause != rondo.ByPerson {
+		proof = w.spec().Deploy.Prove
+	}
+	now := l.Clock.Now()
+	trial, err := rollout.Begin(w.spec(), proof, w.champion.ID, v.ID, w.champion.Loss, past, float64(rows)/float64(len(past)), now.Add(oneDay))
+	if err != nil {
+		return result{}, err
+	}
+	d := l.decision(w, rondo.Started, "shadow",
+		rondo.Numeric("past days", float64(len(past))), rondo.Numeric("margin", trial.Test.Margin),
+		rondo.Numeric("deviation of a day", trial.Test.Deviation()), rondo.Textual("at most until", trial.AtMost.Format(time.DateOnly)))
+	d.Version = v.ID
+	r := result{entries: entries, decisions: []*rondo.Decision{d}, write: func(tx store.Tx) error {
+		if err := tx.Versions().Move(v.ID, rondo.Challenger); err != nil {
+			return err
+		}
+		return put(tx, w.step.Model, trialValue, trialState{Trial: trial, Past: past, Verdict: rollout.Continue, Artefacts: of(v)})
+	}}
+	s, err := l.step(w.step.Model, w.step.Cycle, "shadow", "", w.step.Made, in)
+	if err != nil {
+		return result{}, err
+	}
+	s.Due = trial.AtMost.Add(2*oneDay + maturity) // the days wake it earlier; this is the last instant
+	r.next = append(r.next, s)
+	return r, nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// servedDays are the whole days since the champion's training for which matured answers are in the log.
+func (l *Loop) servedDays(ctx context.Context, w *work) (from, mature time.Time, err error) {
+	err = l.Store.Read(ctx, func(tx store.Tx) error {
+		first, err := value[dayCursor](tx, w.step.Model, "days")
+		if err != nil {
+			return err
+		}
+		if first == nil {
+			return errors.New("no day has been closed")
+		}
+		from, mature = first.First, first.Next
+		return nil
+	})
+	if err != nil {
+		return from, mature, err
+	}
+	if cut := w.champion.Trained[1].Truncate(oneDay).Add(oneDay); cut.After(from) {
+		from = cut
+	}
+	return from, mature, nil
+}
+
+// pastDays are the daily means of loss(champion) - loss(recipe) on days from up to to, the recipe fitted on rows before
+// each origin (rolling-origin backtest).
+func (l *Loop) pastDays(ctx context.Context, w *work, from, to time.Time) (past []float64, rows int, entries []rondo.Entry, err error) {
+	champion, err := l.load(ctx, of(w.champion))
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	span := to.Sub(from) / backtestOrigins
+	for o := range backtestOrigins {
+		origin := from.Add(time.Duration(o) * span)
+		ds, entry, err := l.dataset(ctx, w, data.Request{Now: origin, Split: everything(w.spec()), Sample: backtestShare})
+		if err != nil {
+			return nil, 0, nil, fmt.Errorf("backtest at %s: %w", origin.Format(time.DateOnly), err)
+		}
+		run, err := l.fitOn(ctx, w, ds, w.spec().Train, "origin-"+ordinal(o))
+		if err != nil {
+			return nil, 0, nil, fmt.Errorf("backtest at %s: %w", origin.Format(time.DateOnly), err)
+		}
+		entry.Cause, entry.Ref, entry.CPU = "backtest", entry.Ref+"/"+ordinal(o), entry.CPU+run.CPU
+		entries = append(entries, entry)
+		fresh, err := l.load(ctx, artefact{Artefact: run.Artefact, Transform: ds.Transform})
+		if err != nil {
+			return nil, 0, nil, err
+		}
+		for day := origin; day.Before(origin.Add(span)); day = day.Add(oneDay) {
+			e, err := l.evidence(ctx, w, day, day.Add(oneDay))
+			if err != nil {
+				return nil, 0, nil, err
+			}
+			a, err := e.losses(w.spec(), champion)
+			if err != nil {
+				return nil, 0, nil, err
+			}
+			b, err := e.losses(w.spec(), fresh)
+			if err != nil {
+				return nil, 0, nil, err
+			}
+			if mean, ok := rollout.DailyMean(a, b); ok {
+				past = append(past, mean)
+				rows += len(a)
+			}
+		}
+	}
+	return past, rows, entries, nil
+}
+
+// shadow ends a trial that the days have decided. Woken early or late it waits, or times out.
+func (l *Loop) shadow(ctx context.Context, w *work) (result, error) {
+	in, err := input[candidate](w)
+	if err != nil {
+		return result{}, err
+	}
+	var state *trialState
+	if err := l.Store.Read(ctx, func(tx store.Tx) (err error) {
+		state, err = value[trialState](tx, w.step.Model, trialValue)
+		return err
+	}); err != nil {
+		return result{}, err
+	}
+	if state == nil {
+		return result{}, rondo.Errorf(rondo.Conflict, "the trial of %s is gone", in.Version)
+	}
+	now := l.Clock.Now()
+	if state.Verdict == rollout.Continue {
+		if now.Before(state.Trial.AtMost.Add(2 * oneDay)) {
+			return result{postpone: state.Trial.AtMost.Add(2*oneDay + maturity)}, nil
+		}
+		state.Verdict = rollout.TimeUp
+	}
+	if state.Verdict == rollout.Promote {
+		if w.spec().Train.Refit != rondo.RefitNone {
+			return l.then(w, result{}, "refit", in)
+		}
+		return l.then(w, result{}, "canary", in)
+	}
+	outcome, rule := rondo.RefusedIt, "harm"
+	if state.Verdict == rollout.TimeUp {
+		outcome, rule = rondo.Kept, "inconclusive"
+	}
+	d := l.decision(w, outcome, rule, state.Trial.Numbers()...)
+	d.Version = in.Version
+	d.Alternatives = []string{"the champion " + string(w.champion.ID) + " goes on answering"}
+	for _, b := range state.Bars {
+		d.Numbers = append(d.Numbers, rondo.Textual(string(b.Verdict), b.Reason))
+	}
+	return result{decisions: []*rondo.Decision{d}, end: &ending{outcome: outcome}, write: func(tx store.Tx) error {
+		if err := tx.Versions().Move(in.Version, rondo.Rejected); err != nil {
+			return err
+		}
+		return l.endTrial(tx, w)
+	}}, nil
+}
