@@ -133,9 +133,12 @@ func TestBinaryIntervalsCover(t *testing.T) {
 		for _, rows := range c.rows {
 			cover := newCoverage(len(binaryMetrics))
 			cover.truth = truth
-			for range replays {
+			for replay := range replays {
 				s := c.draw(r, rows)
 				for k, m := range binaryMetrics {
+					if m.name == "ece" && replay%3 > 0 { // its binomial draws take a third of the time
+						continue
+					}
 					if e, err := m.of(nil, s); err == nil {
 						cover.add(k, e)
 					}
