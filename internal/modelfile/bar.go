@@ -23,15 +23,14 @@ func metrics() map[string]metric {
 	binary, classes, all := []rondo.TaskKind{rondo.Binary}, []rondo.TaskKind{rondo.Multiclass}, []rondo.TaskKind{rondo.Binary, rondo.Multiclass}
 	regression := []rondo.TaskKind{rondo.Regression}
 	return map[string]metric{
-		"auc":               {tasks: binary, up: true, share: true, doc: "area under the ROC curve"},
+		"auc":               {tasks: all, up: true, share: true, doc: "area under the ROC curve; of several classes the mean over one against the rest"},
 		"average-precision": {tasks: binary, up: true, share: true, doc: "area under the precision-recall curve"},
 		"log-loss":          {tasks: all, doc: "mean logarithmic loss, in nats"},
 		"brier":             {tasks: binary, share: true, doc: "mean squared error of the probability"},
-		"accuracy":          {tasks: all, up: true, decide: true, share: true, doc: "share of right answers"},
+		"accuracy":          {tasks: all, up: true, share: true, doc: "share of right answers, at decide's threshold, else at 0.5"},
 		"precision":         {tasks: binary, up: true, decide: true, share: true, doc: "share of right answers among yes"},
 		"recall":            {tasks: binary, up: true, decide: true, share: true, doc: "share of the true that were found"},
 		"f1":                {tasks: binary, up: true, decide: true, share: true, doc: "harmonic mean of precision and recall"},
-		"macro-auc":         {tasks: classes, up: true, share: true, doc: "mean over classes of the area under the ROC curve, one against the rest"},
 		"macro-f1":          {tasks: classes, up: true, share: true, doc: "mean over classes of F1"},
 		"rmse":              {tasks: regression, doc: "root of the mean squared error, in units of the target"},
 		"mae":               {tasks: regression, doc: "mean absolute error, in units of the target"},
@@ -151,8 +150,8 @@ func (d *decoder) checkMetric(b placedBar, name string) {
 // otherMetric is what a metric is called in another task.
 func otherMetric(name string, task rondo.TaskKind) string {
 	other := map[rondo.TaskKind]map[string]string{
-		rondo.Multiclass: {"auc": "macro-auc", "f1": "macro-f1", "ece": "log-loss", "brier": "log-loss"},
-		rondo.Binary:     {"macro-auc": "auc", "macro-f1": "f1", "rmse": "brier"},
+		rondo.Multiclass: {"f1": "macro-f1", "ece": "log-loss", "brier": "log-loss"},
+		rondo.Binary:     {"macro-f1": "f1", "rmse": "brier"},
 		rondo.Regression: {"brier": "rmse", "log-loss": "rmse", "accuracy": "mae", "auc": "r2"},
 	}[task][name]
 	if other == "" {

@@ -122,7 +122,7 @@ func (d *decoder) checkTask() {
 		d.failPlace(p, "decide says nothing; give cost: {fp, fn}, or a threshold")
 	case s.Decide != nil && s.Decide.MinCost && !hasCost:
 		d.failPlace(p, "decide.threshold min-cost needs decide.cost: {fp, fn}")
-	case hasCost && s.Decide != nil && s.Decide.FP+s.Decide.FN == 0:
+	case hasCost && s.Decide != nil && s.Decide.FP+s.Decide.FN == 0 && !d.badCost:
 		d.failPlace(p, "decide.cost: one of fp and fn costs more than $0")
 	}
 	fits := map[rondo.TaskKind]rondo.Loss{rondo.Binary: rondo.LogLoss, rondo.Multiclass: rondo.LogLoss, rondo.Regression: rondo.SquaredLoss}
@@ -144,9 +144,9 @@ func (d *decoder) checkColumns() {
 		m, ok := d.made[c.name]
 		switch {
 		case ok && c.stage != "target" && !visible(m.what, c.stage):
-			d.failPlace(c.at, "%s cannot name %q: it is a %s, which is made later", c.stage, c.name, m.what)
+			d.failPlace(c.at, "%s cannot name %q: it is a %s, which is made later", c.path, c.name, m.what)
 		case c.name == d.spec.Task.Target && (c.stage == stageKey || c.stage == stageFeatures || c.stage == stageLookup || c.stage == stageSource):
-			d.failPlace(c.at, "%s cannot name %q: it is the target, which is known later", c.stage, c.name)
+			d.failPlace(c.at, "%s cannot name %q: it is the target, which is known later", c.path, c.name)
 		}
 	}
 	for _, h := range d.spec.Data.History {
@@ -161,10 +161,7 @@ func (d *decoder) checkColumns() {
 // visible says whether what the file makes is there in a stage (D1).
 func visible(what, stage string) bool {
 	order := map[string]int{stageSource: 0, stageLookup: 1, stageKey: 2, stageChecks: 3, stageDerive: 4, stageKnown: 4, stageHistory: 5, stageFeatures: 6, stageDrop: 7, stageEnd: 7}
-	made := map[string]int{"lookup": 1, "running number": 7, "derived column": 5, "history": 6}
-	if what == "lookup" && stage == stageSource {
-		return false
-	}
+	made := map[string]int{"lookup": 0, "running number": 7, "derived column": 5, "history": 6}
 	return order[stage] >= made[what]
 }
 

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	yaml "go.yaml.in/yaml/v4"
@@ -41,6 +42,7 @@ type decoder struct {
 	expressions []placedExpr
 	columns     []placedColumn
 	bars        []placedBar
+	badCost     bool // a cost could not be read, which has been told
 }
 
 type place struct{ line, column int }
@@ -61,6 +63,7 @@ type placedExpr struct {
 // placedColumn is a column that a field names.
 type placedColumn struct {
 	stage, name string
+	path        string // the field
 	at          place
 }
 
@@ -72,7 +75,13 @@ type placedBar struct {
 func where(n *yaml.Node) place { return place{n.Line, n.Column} }
 
 func (d *decoder) failAt(line, column int, format string, args ...any) {
-	d.errs = append(d.errs, Mistake{d.file, line, column, fmt.Sprintf(format, args...)})
+	message := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' ' // one mistake, one line; and no terminal obeys a model file
+		}
+		return r
+	}, fmt.Sprintf(format, args...))
+	d.errs = append(d.errs, Mistake{d.file, line, column, message})
 }
 
 func (d *decoder) fail(n *yaml.Node, format string, args ...any) {
@@ -214,7 +223,11 @@ func (d *decoder) text(n *yaml.Node, what string) (string, bool) {
 	switch {
 	case n.Tag == skip:
 	case n.Kind != yaml.ScalarNode || n.Tag == "!!null":
-		d.fail(n, "%s is %s, not %s", d.path, what, found(n))
+		hint := ""
+		if n.Kind == yaml.MappingNode && strings.HasPrefix(d.path, "data.") && n.Style&yaml.FlowStyle == 0 {
+			hint = `; YAML reads "A: B" as a mapping, so a text with a colon stands in quotes`
+		}
+		d.fail(n, "%s is %s, not %s%s", d.path, what, found(n), hint)
 	case strings.TrimSpace(n.Value) == "":
 		d.fail(n, "%s is empty", d.path)
 	default:
@@ -253,7 +266,7 @@ func (d *decoder) items(n *yaml.Node, what string, alone bool) []*yaml.Node {
 func (d *decoder) column(n *yaml.Node, stage string) (string, bool) {
 	name, ok := d.text(n, "the name of a column")
 	if ok {
-		d.columns = append(d.columns, placedColumn{stage, name, where(n)})
+		d.columns = append(d.columns, placedColumn{stage, name, d.path, where(n)})
 	}
 	return name, ok
 }

@@ -4,12 +4,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	yaml "go.yaml.in/yaml/v4"
 
 	"rondo.dev/rondo/internal/lib/expr"
 	"rondo.dev/rondo/internal/lib/nearest"
+	"rondo.dev/rondo/internal/lib/zone"
 	"rondo.dev/rondo/internal/rondo"
 )
 
@@ -85,7 +85,8 @@ func (d *decoder) zone(n *yaml.Node) {
 	if !ok {
 		return
 	}
-	if _, err := time.LoadLocation(s); err != nil || s == "Local" {
+	var zones zone.Zones
+	if _, err := zones.Get(s); err != nil {
 		d.fail(n, "data.time.zone: %s is no IANA zone such as America/New_York or UTC; a column that holds one is written {column: %s}", found(n), short(s))
 		return
 	}
@@ -131,13 +132,26 @@ func lookupFields(l *rondo.Lookup) []field {
 		{name: "take", doc: "the table's columns that are taken over", form: oneOrMore(columnForm()), required: true,
 			read: func(d *decoder, n *yaml.Node) {
 				for _, item := range d.items(n, "columns of the table", true) {
-					if name, ok := d.text(item, "a column of the table"); ok && d.make(item, name, "lookup") {
+					name, ok := d.text(item, "a column of the table")
+					if !ok {
+						continue
+					}
+					if d.make(item, d.arrivesAs(l.Name, name), "lookup") {
 						l.Take = append(l.Take, name)
 					}
 				}
 			}},
 		{name: "asOf", doc: "joined as of the row's time", refused: later}, {name: "key", doc: "the key of a remote table", refused: later},
 	}
+}
+
+// arrivesAs is what a taken column is called: its own name, or LOOKUP_COLUMN where another lookup has that (transform does
+// the same where the source has it).
+func (d *decoder) arrivesAs(lookup, column string) string {
+	if m, taken := d.made[column]; taken && m.what == "lookup" || column == "time" || column == "known" {
+		return lookup + "_" + column
+	}
+	return column
 }
 
 func (d *decoder) batchChecks(n *yaml.Node) {
@@ -151,7 +165,7 @@ func (d *decoder) batchChecks(n *yaml.Node) {
 			d.syntaxIn(item, err)
 			continue
 		}
-		d.columns = append(d.columns, placedColumn{stageChecks, c.Column, where(item)})
+		d.columns = append(d.columns, placedColumn{stageChecks, c.Column, d.path, where(item)})
 		d.spec.Data.BatchChecks = append(d.spec.Data.BatchChecks, c.Text)
 	}
 }
@@ -335,9 +349,12 @@ func (d *decoder) threshold(n *yaml.Node) {
 func (d *decoder) cost(n *yaml.Node, to *rondo.Money) {
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" && !strings.HasPrefix(n.Value, "$") {
 		d.fail(n, "%s: a cost that differs by row (%s) cannot be honoured by this installation yet: write an amount such as $4", d.path, found(n))
+		d.badCost = true
 		return
 	}
-	*to, _ = d.money(n, false)
+	var ok bool
+	*to, ok = d.money(n, false)
+	d.badCost = d.badCost || !ok
 }
 
 func (d *decoder) canary(n *yaml.Node) {

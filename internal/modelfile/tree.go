@@ -116,9 +116,11 @@ func (d *decoder) syntax(err error) {
 	var one *yaml.LoadError
 	if errors.As(err, &one) {
 		message, line, column = one.Message, one.Mark.Line, one.Mark.Column
-		if one.ContextMsg != "" && one.ContextMark.Line > 0 {
-			line, column = one.ContextMark.Line, one.ContextMark.Column
+		if one.ContextMsg != "" {
 			message = one.ContextMsg + ": " + message
+		}
+		if open := one.ContextMark; open.Line > 0 && (strings.Contains(message, "flow") || strings.Contains(message, "quoted")) {
+			line, column = open.Line, open.Column // where it starts says more than where it does not end
 		}
 	}
 	switch {

@@ -16,9 +16,11 @@ type BatchCheck struct {
 	Text      string  // canonical
 }
 
+var batchAggregates = []string{"median", "mean", "min", "max", "nulls", "distinct"}
+
 // BatchAggregates are the numbers a batch check can ask for: nulls is the share of missing values, distinct the number of
 // different ones.
-var batchAggregates = []string{"median", "mean", "min", "max", "nulls", "distinct"}
+func BatchAggregates() []string { return append([]string(nil), batchAggregates...) }
 
 // ParseBatchCheck reads a batch check. Its error is an *Error.
 func ParseBatchCheck(text string) (*BatchCheck, error) {
