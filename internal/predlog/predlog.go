@@ -86,9 +86,10 @@ const (
 const (
 	TimeColumn     = "time"
 	KnownColumn    = "known"
-	OutsideColumn  = "outside" // predictions: the checks that the row fails, comma separated; missing: none
-	OutputColumn   = "p"       // predictions of one number a row; p_0, p_1 ... where there are more
-	FeedbackOffset = "offset"  // feedback: which prediction it is about
+	OutsideColumn  = "outside"     // predictions: the checks that the row fails, comma separated; missing: none
+	OutputColumn   = "p"           // predictions of one number a row; p_0, p_1 ... where there are more
+	AnsweredColumn = "answered_by" // predictions that several versions answered: which one answered the row
+	FeedbackOffset = "offset"      // feedback: which prediction it is about
 	FeedbackRow    = "row"
 )
 

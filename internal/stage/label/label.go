@@ -140,6 +140,7 @@ func (j *join) add(r *predlog.Record) error {
 	if take != nil {
 		t = t.Take(take)
 	}
+	by := t.Column(predlog.AnsweredColumn)
 	first, n := j.stack.rows, t.Rows()
 	if err := j.stack.add(t); err != nil {
 		return fmt.Errorf("record at offset %d: %w", r.Offset, err)
@@ -153,7 +154,11 @@ func (j *join) add(r *predlog.Record) error {
 			j.joined.Rows = append(j.joined.Rows, row)
 			j.joined.Offsets = append(j.joined.Offsets, r.Offset)
 			j.joined.Arrived = append(j.joined.Arrived, r.At)
-			j.joined.Versions = append(j.joined.Versions, r.Version)
+			version := r.Version
+			if by != nil && !by.IsNull(i) {
+				version = rondo.VersionID(by.Strings[i])
+			}
+			j.joined.Versions = append(j.joined.Versions, version)
 		}
 		j.outcome = append(j.outcome, -1)
 		told := int64(0)

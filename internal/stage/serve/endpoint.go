@@ -72,7 +72,7 @@ func newEndpoint(m Model, opt Options) (*Endpoint, error) {
 		if !c.Outcome && c.Origin != transform.Drop {
 			e.makes[c.Name] = true
 		}
-		if c.Name == predlog.OutsideColumn || c.Name == predlog.OutputColumn || c.Name == AnsweredColumn ||
+		if c.Name == predlog.OutsideColumn || c.Name == predlog.OutputColumn || c.Name == predlog.AnsweredColumn ||
 			c.Outcome && (c.Name == predlog.FeedbackOffset || c.Name == predlog.FeedbackRow) {
 			return nil, &rondo.Error{Kind: rondo.Invalid, Field: c.Name, Message: "the prediction log has a column of this name; rename it in the source"}
 		}

@@ -13,9 +13,6 @@ import (
 	"rondo.dev/rondo/internal/transform"
 )
 
-// AnsweredColumn is in the record of a request that champion and challenger answered together: who answered the row.
-const AnsweredColumn = "answered_by"
-
 var matrices = sync.Pool{New: func() any { return new(transform.Matrix) }}
 
 // Predict answers rows. They do not see each other's outcomes, nor any that arrive meanwhile (D8).
@@ -201,7 +198,7 @@ func (e *Endpoint) record(frame *transform.Frame, out []Prediction) *column.Tabl
 			for j := range out {
 				by.Strings[j] = string(out[j].Version.ID)
 			}
-			t.Set(AnsweredColumn, by)
+			t.Set(predlog.AnsweredColumn, by)
 			break
 		}
 	}
@@ -224,7 +221,7 @@ func (s *Server) recorded(route *Route, offset uint64) (*Answer, error) {
 	}
 	n := r.Table.Rows()
 	a := &Answer{Kind: route.Endpoint.kind, Predictions: make([]Prediction, n), Repeated: true}
-	reasons, by := r.Table.Column(predlog.OutsideColumn), r.Table.Column(AnsweredColumn)
+	reasons, by := r.Table.Column(predlog.OutsideColumn), r.Table.Column(predlog.AnsweredColumn)
 	for i := range a.Predictions {
 		p := &a.Predictions[i]
 		p.ID = ID{Offset: offset, Row: uint32(i), Logged: true}
