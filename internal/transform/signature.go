@@ -56,7 +56,7 @@ type SignatureColumn struct {
 }
 
 // Column is the column of that name, or nil.
-func (s *Signature) Column(name string) *SignatureColumn {
+func (s Signature) Column(name string) *SignatureColumn {
 	for i := range s.Columns {
 		if s.Columns[i].Name == name {
 			return &s.Columns[i]
@@ -66,7 +66,7 @@ func (s *Signature) Column(name string) *SignatureColumn {
 }
 
 // Names are the columns of an origin, in order.
-func (s *Signature) Names(origin Origin) []string {
+func (s Signature) Names(origin Origin) []string {
 	var out []string
 	for _, c := range s.Columns {
 		if c.Origin == origin {
