@@ -44,9 +44,12 @@ func BenchmarkTrain(b *testing.B) {
 		b.Run(fmt.Sprintf("threads%d", threads), func(b *testing.B) {
 			p := DefaultParams(Binary)
 			p.Threads = threads
+			runs, before := 0.0, cpuSeconds()
 			for b.Loop() {
 				mustTrain(b, p, d, &v, func(int, float64, float64) {})
+				runs++
 			}
+			b.ReportMetric((cpuSeconds()-before)/runs, "cpu-s/op")
 		})
 	}
 }

@@ -78,7 +78,7 @@ func cutsOf(keys, scratch []uint32, bins int) []float32 {
 
 // between returns a cut c with a <= c < b, halfway where that can be told, and never -0.
 func between(a, b float32) float32 {
-	c := a/2 + b/2
+	c := float32(a/2) + float32(b/2)
 	if !(a <= c && c < b) {
 		c = a
 	}

@@ -17,7 +17,7 @@ var (
 const maxLabel = 1e100
 
 // Data is a table: row-major Values, NaN is missing. Labels are class numbers for Binary and Multiclass, the number for
-// Squared. Weights are nil (all 1) or one per row, none negative.
+// Squared. Weights are nil (all 1) or one per row, 0 or 1e-30 to 1e30.
 type Data struct {
 	Features []string
 	Rows     int
@@ -89,8 +89,11 @@ func (d Data) checkLabels(p Params) error {
 	return nil
 }
 
-// maxWeight is the largest weight allowed: sums of 2^31 of them, squared, stay inside float64.
-const maxWeight = 1e100
+// Weights are 0 or between these, so that products of gradients, hessians and L2 stay inside float64.
+const (
+	minWeight = 1e-30
+	maxWeight = 1e30
+)
 
 func (d Data) checkWeights() error {
 	if d.Weights == nil {
@@ -98,8 +101,8 @@ func (d Data) checkWeights() error {
 	}
 	some := false
 	for i, w := range d.Weights {
-		if !(w >= 0 && w <= maxWeight) {
-			return fmt.Errorf("boost: weight of row %d is %v, must be 0 to %v", i, w, maxWeight)
+		if w != 0 && !(w >= minWeight && w <= maxWeight) {
+			return fmt.Errorf("boost: weight of row %d is %v, must be 0 or %v to %v", i, w, minWeight, maxWeight)
 		}
 		some = some || w > 0
 	}

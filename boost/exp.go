@@ -49,7 +49,7 @@ func exp(x float64) float64 {
 		return y * math.Float64frombits(uint64(k+1023)<<52)
 	}
 	if k > 0 {
-		return y * math.Float64frombits(uint64(k-1+1023)<<52) * 2
+		return float64(y*math.Float64frombits(uint64(k-1+1023)<<52)) * 2
 	}
 	return y * math.Float64frombits(uint64(k+54+1023)<<52) * (1.0 / (1 << 54))
 }

@@ -2,8 +2,30 @@ package boost
 
 import (
 	"math"
+	"os"
+	"os/exec"
+	"regexp"
 	"testing"
 )
+
+// Golden bits on one processor cannot show that another one fuses; the instructions it would run can.
+func TestNoProductMeetsASumUnrounded(t *testing.T) {
+	fused := regexp.MustCompile(`(?m)^.*\(([^()]*\.go:\d+)\)\s+(FN?MADD[SD]?|FN?MSUB[SD]?)\s.*$`)
+	for _, arch := range []string{"arm64", "riscv64"} {
+		build := exec.Command("go", "build", "-gcflags=-S", ".")
+		build.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+arch, "CGO_ENABLED=0")
+		listing, err := build.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", arch, err, listing)
+		}
+		if len(listing) < 10_000 {
+			t.Fatalf("%s: no listing: %s", arch, listing)
+		}
+		for _, found := range fused.FindAllSubmatch(listing, -1) {
+			t.Errorf("%s: %s fuses: %s", arch, found[1], found[2])
+		}
+	}
+}
 
 func ulps(a, b float64) float64 {
 	if a == b {

@@ -7,7 +7,7 @@ type sampler struct {
 }
 
 func (s sampler) has(row uint64) bool {
-	return mix(s.draw+row*golden)>>11 < uint64(s.share*(1<<53))
+	return int64(mix(s.draw+row*golden)>>11) < int64(float64(s.share*(1<<53)))
 }
 
 // gradients writes one entry per row that takes part: row, rounded gradient and hessian of output k; the rounding is
@@ -87,8 +87,8 @@ type rounder struct {
 
 func (r *rounder) entry(row int, g, h float64) uint64 {
 	bits := mix(r.draw + uint64(row)*golden)
-	gUp := float64(int64(bits>>40)) * (1.0 / (1 << 24))
-	hUp := float64(int64(bits>>8&(1<<24-1))) * (1.0 / (1 << 24))
+	gUp := float64(float64(int64(bits>>40)) * (1.0 / (1 << 24)))
+	hUp := float64(float64(int64(bits>>8&(1<<24-1))) * (1.0 / (1 << 24)))
 	gq := int64(float64(g*r.perG)+(r.shift+gUp)) - int64(r.shift)
 	hq := int64(float64(h*r.perH) + hUp)
 	return uint64(row)<<32 | uint64(hq)<<16 | uint64(uint16(gq))
@@ -160,7 +160,7 @@ func (t *target) squaredFiller() (func(start int, out []uint64), packing, quantu
 	return func(start int, out []uint64) {
 		for i := range out {
 			row := start + i
-			r := float64((t.scores[row]-t.labels[row])/most) * float64(limit)
+			r := float64((t.scores[row] - t.labels[row]) / most * float64(limit))
 			q := min(max(int64(r+(shift+0.5))-shift, -limit), limit)
 			out[i] = uint64(row)<<32 | uint64(uint32(q))
 		}

@@ -117,7 +117,7 @@ func (g *grower) sampleColumns(draw uint64) {
 	n := len(g.columns)
 	want := n
 	if g.p.ColumnSample < 1 {
-		want = max(int(g.p.ColumnSample*float64(n)+0.5), min(1, n))
+		want = max(int(float64(g.p.ColumnSample*float64(n))+0.5), min(1, n))
 	}
 	for c := range g.columns { // selection sampling (Knuth, volume 2, 3.4.2, algorithm S)
 		u := float64(mix(draw+uint64(c)*golden)>>11) / (1 << 53)

@@ -33,7 +33,7 @@ func (c *curve) node(x float64) (int, float64) {
 		x = -curveReach
 	}
 	at := int(float64(x*curveSteps) + (curveReach*curveSteps + 0.5))
-	return at, x - float64(at-curveReach*curveSteps)*(1.0/curveSteps)
+	return at, x - float64(float64(at-curveReach*curveSteps)*(1.0/curveSteps))
 }
 
 func (c *curve) probability(x float64) float64 {

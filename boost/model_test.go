@@ -213,8 +213,10 @@ func TestLoadRefusesDamageAndNamesTheOffset(t *testing.T) {
 }
 
 func FuzzLoad(f *testing.F) {
-	models, _ := smallModels(f)
-	for _, m := range models {
+	for _, o := range []Objective{Binary, Multiclass, Squared} {
+		p := DefaultParams(o)
+		p.Classes, p.Trees, p.Leaves, p.Threads = 3, 2, 3, 1
+		m := mustTrain(f, p, world{rows: 200, columns: 2, seed: 7, missing: 0.1}.table(o, 3), nil, nil)
 		b, _ := m.MarshalBinary()
 		f.Add(b)
 		f.Add(b[:len(b)/2])

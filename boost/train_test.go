@@ -320,6 +320,7 @@ func TestHostileTables(t *testing.T) {
 		"class 3 of 3":     {func(d *Data, p *Params) { p.Objective, p.Classes = Multiclass, 3; d.Labels[7] = 3 }, "not a class 0 to 2"},
 		"negative weight":  {func(d *Data, p *Params) { d.Weights = make([]float64, 50); d.Weights[3] = -1 }, "weight of row 3 is -1"},
 		"nan weight":       {func(d *Data, p *Params) { d.Weights = make([]float64, 50); d.Weights[3] = math.NaN() }, "weight of row 3"},
+		"tiny weight":      {func(d *Data, p *Params) { d.Weights = make([]float64, 50); d.Weights[3] = 1e-300 }, "weight of row 3 is 1e-300"},
 		"no weight":        {func(d *Data, p *Params) { d.Weights = make([]float64, 50) }, "all weights are 0"},
 		"one class":        {func(d *Data, p *Params) { clear(d.Labels) }, "one class"},
 		"one with weight":  {func(d *Data, p *Params) { d.Weights = make([]float64, 50); d.Weights[0] = 1 }, "one class"},
@@ -355,7 +356,9 @@ func TestOddTablesTrain(t *testing.T) {
 		"infinite":     {Features: []string{"a"}, Rows: 4, Values: []float32{-inf, inf, -inf, inf}, Labels: []float64{5, 7, 5, 7}},
 		"same label":   {Features: []string{"a"}, Rows: 4, Values: []float32{1, 2, 3, 4}, Labels: []float64{6, 6, 6, 6}},
 		"large labels": {Features: []string{"a"}, Rows: 4, Values: []float32{1, 2, 3, 4}, Labels: []float64{-1e100, 1e100, -1e100, 1e100}},
-		"tiny labels":  {Features: []string{"a"}, Rows: 4, Values: []float32{1, 2, 3, 4}, Labels: []float64{0, 0, 1e-300, 5e-324}},
+		"giant weights": {Features: []string{"a"}, Rows: 4, Values: []float32{1, 2, 3, 4}, Labels: []float64{-1e100, 1e100, -1e100, 1e100},
+			Weights: []float64{1e30, 1e-30, 1e30, 0}},
+		"tiny labels": {Features: []string{"a"}, Rows: 4, Values: []float32{1, 2, 3, 4}, Labels: []float64{0, 0, 1e-300, 5e-324}},
 	} {
 		p := DefaultParams(Squared)
 		p.MinRows, p.L2 = 1, 0
