@@ -2,7 +2,8 @@
 //
 // The promise (storetest examines every implementation):
 //   - Write runs f in one transaction. When it returns nil, all that f wrote is durable (synchronous=FULL), and several
-//     Writes may share one sync (group commit). When f or the commit fails nothing of it is seen by anybody.
+//     Writes may share one sync (group commit). When f or the commit fails nothing of it is seen by anybody. One exception:
+//     a commit whose sync failed is unseen until the store is opened again, and may be found done then.
 //   - A transaction sees one time, Tx.Now, taken from the installation's clock when it starts. f must not keep the Tx,
 //     start goroutines, or do anything outside the database.
 //   - Read sees one consistent snapshot and never waits for a writer.

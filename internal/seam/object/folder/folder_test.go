@@ -1,9 +1,11 @@
 package folder_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"rondo.dev/rondo/internal/lib/clock"
+	"rondo.dev/rondo/internal/lib/smalldisk"
 	"rondo.dev/rondo/internal/rondo"
 	"rondo.dev/rondo/internal/seam/object"
 	"rondo.dev/rondo/internal/seam/object/folder"
@@ -200,4 +203,56 @@ func TestPutBetweenTheLookAndTheRemovalIsNotLost(t *testing.T) {
 	if _, err := s.Get(t.Context(), d); err != nil {
 		t.Errorf("put and lost: %v", err)
 	}
+}
+
+func TestFullDiskRefusesAndGoesOnWhenThereIsRoom(t *testing.T) {
+	disk, inside := smalldisk.Enter(t, "2m")
+	if !inside {
+		return
+	}
+	ballast, dir := filepath.Join(disk, "ballast"), filepath.Join(disk, "objects")
+	if err := os.WriteFile(ballast, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := folder.Open(dir, clock.Wall{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := map[rondo.Digest][]byte{}
+	fill := func() {
+		t.Helper()
+		before := len(kept)
+		for i := 0; ; i++ {
+			b := bytes.Repeat(fmt.Appendf(nil, "%d/%d ", before, i), 10_000)
+			d, err := s.Put(t.Context(), b)
+			if err == nil {
+				kept[d] = b
+				continue
+			}
+			if rondo.KindOf(err) != rondo.Unavailable {
+				t.Fatalf("a full disk is %v", err)
+			}
+			d = rondo.DigestOf(sha256.Sum256(b))
+			if _, err := s.Get(t.Context(), d); !errors.Is(err, object.ErrNotFound) {
+				t.Fatalf("what was refused is %v", err)
+			}
+			break
+		}
+		if len(kept) < before+5 {
+			t.Fatalf("%d objects, %d before", len(kept), before)
+		}
+		for d, b := range kept {
+			if got, err := s.Get(t.Context(), d); err != nil || !bytes.Equal(got, b) {
+				t.Fatalf("kept and lost: %v", err)
+			}
+		}
+		if left, err := os.ReadDir(filepath.Join(dir, "tmp")); err != nil || len(left) > 0 {
+			t.Fatalf("%d temporary files are left, %v", len(left), err)
+		}
+	}
+	fill()
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	fill()
 }

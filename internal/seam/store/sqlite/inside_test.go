@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -151,34 +152,58 @@ func TestNoRoomKeepsWritesWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
-// A transaction that SQLite rolled back under the group's feet fails every member, and nobody else.
-func TestLostTransactionFailsItsWholeGroup(t *testing.T) {
-	s := openInside(t, Options{})
+// pair runs two Writes in one group, the second behind the first.
+func pair(t *testing.T, s *Store, f1, f2 func(store.Tx) error) (err1, err2 error) {
+	t.Helper()
 	inside, leave := make(chan struct{}), make(chan struct{})
 	var all sync.WaitGroup
-	first := make(chan error, 1)
 	all.Go(func() {
-		first <- s.Write(t.Context(), func(tx store.Tx) error {
+		err1 = s.Write(t.Context(), func(tx store.Tx) error {
 			close(inside)
 			<-leave
-			return put("first")(tx)
+			return f1(tx)
 		})
 	})
 	<-inside
-	second := make(chan error, 1)
-	all.Go(func() {
-		second <- s.Write(t.Context(), func(tx store.Tx) error { return errors.Join(put("second")(tx), s.exec(`rollback`)) })
-	})
-	for !s.turn.wanted() { // the second waits behind the first
-		_ = clock.Wall{}.Until(t.Context(), clock.Wall{}.Now().Add(time.Millisecond))
+	all.Go(func() { err2 = s.Write(t.Context(), f2) })
+	for !s.turn.wanted() {
+		runtime.Gosched()
 	}
 	close(leave)
 	all.Wait()
-	if err1, err2 := <-first, <-second; err1 == nil || err2 == nil {
+	return err1, err2
+}
+
+// A transaction that SQLite rolled back under the group's feet fails every member, and nobody else.
+func TestLostTransactionFailsItsWholeGroup(t *testing.T) {
+	s := openInside(t, Options{})
+	err1, err2 := pair(t, s, put("first"), func(tx store.Tx) error { return errors.Join(put("second")(tx), s.exec(`rollback`)) })
+	if err1 == nil || err2 == nil {
 		t.Errorf("first %v, second %v: both were lost", err1, err2)
 	}
 	if err := s.Write(t.Context(), put("third")); err != nil {
 		t.Error(err)
+	}
+}
+
+// The second member is refused because of what the first wrote. When their commit fails that reason was never true.
+func TestReasonFromALostCommitIsNotTold(t *testing.T) {
+	var s *Store
+	s = openInside(t, Options{OnCommit: func(n int) {
+		if n == 1 {
+			if err := s.exec(`rollback`); err != nil {
+				t.Error(err)
+			}
+		}
+	}})
+	cycle := func(tx store.Tx) error { return tx.Cycles().Add(rondo.Cycle{ID: "c", Model: "m"}) }
+	err1, err2 := pair(t, s, cycle, cycle)
+	if err1 == nil || err2 == nil || errors.Is(err2, store.ErrExists) {
+		t.Errorf("first %v, second %v", err1, err2)
+	}
+	err1, err2 = pair(t, s, cycle, cycle)
+	if err1 != nil || !errors.Is(err2, store.ErrExists) {
+		t.Errorf("after that: first %v, second %v", err1, err2)
 	}
 }
 
@@ -261,15 +286,15 @@ const historyRows = 100_000
 const finishedHistory = `
 	with recursive n(i) as (select 1 union all select i + 1 from n where i < 100000)
 	insert into steps (id, model, cycle, kind, name, state, due, attempt, made, ended)
-		select 's' || i, 'm', 'c' || (i / 10), 'k', i, case i % 3 when 0 then 'failed' else 'done' end, i, 1, i, i from n;
+		select printf('s%06d', i), 'm', printf('c%06d', i / 10), 'k', printf('%06d', i), case i % 3 when 0 then 'failed' else 'done' end, i, 1, i, i from n;
 	with recursive n(i) as (select 1 union all select i + 1 from n where i < 100000)
-	insert into cycles (id, model, cause, revision, started, ended, outcome) select 'c' || i, 'm', '', 1, i, i, 'kept' from n;
+	insert into cycles (id, model, cause, revision, started, ended, outcome) select printf('c%06d', i), 'm', '', 1, i, i, 'kept' from n;
 	with recursive n(i) as (select 1 union all select i + 1 from n where i < 100000)
-	insert into decisions (id, model, cycle, step, rule, record) select 'd' || i, 'm', 'c' || i, 's' || i, 'r', '{}' from n;
+	insert into decisions (id, model, cycle, step, rule, record) select printf('d%06d', i), 'm', printf('c%06d', i), printf('s%06d', i), 'r', '{}' from n;
 	with recursive n(i) as (select 1 union all select i + 1 from n where i < 100000)
-	insert into ledger (at, model, cause, ref, attempt, cpu, amount) select i, 'm', 'run', 's' || i, 1, 1, 1 from n;
+	insert into ledger (at, model, cause, ref, attempt, cpu, amount) select i, 'm', 'run', printf('s%06d', i), 1, 1, 1 from n;
 	with recursive n(i) as (select 1 union all select i + 1 from n where i < 100000)
-	insert into named_values (model, name, value) select 'm', 'day/' || i, x'00' from n;`
+	insert into named_values (model, name, value) select 'm', printf('day/%06d', i), x'00' from n;`
 
 // best is the least time of many runs, in one transaction that is rolled back.
 func best(t *testing.T, s *Store, f func(store.Tx) error) time.Duration {
