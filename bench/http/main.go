@@ -1,7 +1,7 @@
 // Command http measures the request path beside a bare net/http JSON echo: same machine, same two processes, same client,
 // turn by turn.
 //
-//	go run ./bench/http [-o json] [-seconds 2] [-rounds 3]
+//	go run ./bench/http [-o json] [-seconds 2] [-rounds 3] [-atleast 0.5]
 //
 // The program starts itself as server: a real door, row program with zones, history and target encodings, 100 trees of 63
 // leaves, prediction log; and two echoes: one that decodes and encodes the same body with encoding/json, one that copies
@@ -45,12 +45,13 @@ func main() {
 	output := flag.String("o", "text", "text or json")
 	seconds := flag.Float64("seconds", 2, "how long each measurement takes")
 	rounds := flag.Int("rounds", 3, "how often everything is measured")
+	least := flag.Float64("atleast", 0, "fail when the ratio to the JSON echo is below this")
 	flag.Parse()
 	err := errors.New("unreachable")
 	if dir := os.Getenv(childFlag); dir != "" {
 		err = answer(dir)
 	} else {
-		err = measure(*output, time.Duration(*seconds*float64(time.Second)), *rounds)
+		err = measure(*output, time.Duration(*seconds*float64(time.Second)), *rounds, *least)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -149,7 +150,7 @@ type report struct {
 	ReadyMillis float64 `json:"server_ready_ms"`
 }
 
-func measure(output string, each time.Duration, rounds int) error {
+func measure(output string, each time.Duration, rounds int, least float64) error {
 	dir, err := os.MkdirTemp("", "rondo-bench")
 	if err != nil {
 		return err
@@ -184,8 +185,11 @@ func measure(output string, each time.Duration, rounds int) error {
 	if err := errors.Join(in.Close(), cmd.Wait()); err != nil {
 		return fmt.Errorf("the server: %w", err)
 	}
+	if r.Ratio < least {
+		err = fmt.Errorf("predictions reach %.2f of the JSON echo's rate; the bound is %.2f", r.Ratio, least)
+	}
 	if output == "json" {
-		return json.NewEncoder(os.Stdout).Encode(r)
+		return errors.Join(json.NewEncoder(os.Stdout).Encode(r), err)
 	}
 	for _, l := range []struct {
 		name string
@@ -195,7 +199,7 @@ func measure(output string, each time.Duration, rounds int) error {
 	}
 	fmt.Printf("ratio to the JSON echo %.2f, to the copying echo %.2f; p99 at 1,000/s %.2f times the echo's; %.0f rows/s in batches\n",
 		r.Ratio, r.RatioCopy, r.PacedRatio, r.BatchRows)
-	return nil
+	return err
 }
 
 // median of a list that is sorted by it.

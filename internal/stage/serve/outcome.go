@@ -126,6 +126,7 @@ func (s *Server) Feedback(ctx context.Context, model string, labels Labels, meta
 	if err := s.durably(e, &r, facts); err != nil {
 		return nil, err
 	}
+	e.evict(facts.frame.Time)
 	s.counted.feedback.Add(uint64(len(about.rows)))
 	receipt.Accepted = len(about.rows)
 	return receipt, nil

@@ -77,10 +77,10 @@ func (s *Server) predict(route *Route, rows *column.Table, meta Meta) (*Answer, 
 		}
 	}
 	// 5. The record, and the ids that lead to it.
-	record := e.record(frame, out)
+	first := headline(out, route)
 	r := predlog.Record{
-		Kind: predlog.Prediction, At: now, Model: e.name, Version: out0(out, route).ID, Revision: e.revision,
-		History: offset, Threshold: out0(out, route).Threshold, Key: meta.Key, Sender: meta.Sender, Table: record,
+		Kind: predlog.Prediction, At: now, Model: e.name, Version: first.ID, Revision: e.revision,
+		History: offset, Threshold: first.Threshold, Key: meta.Key, Sender: meta.Sender, Table: e.record(frame, out),
 	}
 	answer := &Answer{Kind: e.kind, Predictions: out}
 	for i := range out {
@@ -101,8 +101,8 @@ func (s *Server) predict(route *Route, rows *column.Table, meta Meta) (*Answer, 
 	return answer, nil
 }
 
-// out0 is the version that the record's header names: the champion unless the challenger answered all rows.
-func out0(out []Prediction, route *Route) *Version {
+// headline is the version that the record's header names: the champion unless the challenger answered all rows.
+func headline(out []Prediction, route *Route) *Version {
 	for i := range out {
 		if out[i].Version == route.Champion {
 			return route.Champion

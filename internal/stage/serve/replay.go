@@ -78,7 +78,10 @@ func (s *Server) replay(e *Endpoint, r *predlog.Record) error {
 		if err != nil {
 			return e.passOver(r, err)
 		}
-		return e.learn(f, r.At, r.Next())
+		if err := e.learn(f, r.At, r.Next()); err != nil {
+			return err
+		}
+		e.evict(f.frame.Time)
 	}
 	return nil
 }
