@@ -11,8 +11,9 @@ import (
 	"rondo.dev/rondo/internal/lib/column"
 )
 
-// maxText bounds what concat and replace may make of one row; what is longer is lost.
-const maxText = 1 << 20
+// maxText bounds in bytes what concat and replace may make of one row, so that nesting them cannot fill the memory; what
+// is longer is lost.
+const maxText = 1 << 16
 
 func (c *compiler) text(n *node, args []value) value {
 	types := []column.Type{column.String}
