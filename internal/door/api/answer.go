@@ -45,8 +45,8 @@ func readPredictions(body []byte) (*Predictions, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the server's answer: %w", err)
 	}
-	for p.Outside != nil && len(p.Outside) < len(p.IDs) {
-		p.Outside = append(p.Outside, nil)
+	if missing := len(p.IDs) - len(p.Outside); missing > 0 {
+		p.Outside = append(p.Outside, make([][]string, missing)...)
 	}
 	return p, nil
 }
@@ -101,9 +101,6 @@ func (p *Predictions) readOne(s *scanner) error {
 			return err
 		case "outside":
 			list, err := s.strings()
-			if p.Outside == nil {
-				p.Outside = make([][]string, i, i+1)
-			}
 			for len(p.Outside) < i {
 				p.Outside = append(p.Outside, nil)
 			}

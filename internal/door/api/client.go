@@ -84,7 +84,7 @@ type Predictions struct {
 	Classes     []string  // multiclass
 	Probability []float64 // binary: of the positive class
 	PerClass    []map[string]float64
-	Outside     [][]string
+	Outside     [][]string // nil where a row is inside
 	Degraded    []string
 	Repeated    bool
 	Raw         []byte // the answer as it came

@@ -136,7 +136,7 @@ func TestFeedbackBecomesHistoryAndSurvivesARestart(t *testing.T) {
 	later := w.Rows(servetest.Start.Add(3*time.Hour), 30)
 	before := w.ask(t, later, "")
 	share := w.past(t, before, 0)
-	if !(share[2] > 0.3 && share[2] < 0.7) {
+	if !(share[2] > 0.1 && share[2] < 0.9) {
 		t.Fatalf("share of late flights %v", share)
 	}
 	w = w.again(t)
