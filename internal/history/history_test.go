@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"pgregory.net/rapid"
 
 	"rondo.dev/rondo/internal/history"
@@ -305,6 +306,52 @@ func TestARetractedFactWasNeverThere(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Readers and writers at once; the race detector is the judge, and every answer is one of a moment between two calls.
+func TestAnswersAreOfOneMoment(t *testing.T) {
+	set, err := history.Compile([]rondo.History{
+		{Name: "n", Aggregate: rondo.Count, Over: time.Hour},
+		{Name: "n_by_a", Aggregate: rondo.Count, By: []string{"a"}, Over: time.Hour},
+	}, types)
+	if err != nil {
+		t.Fatal(err)
+	}
+	live := history.NewLive(set, history.LiveOptions{})
+	row := &column.Table{}
+	row.Set("a", &column.Vector{Type: column.String, Strings: []string{"x", "x"}})
+	var g errgroup.Group
+	for writer := range 2 {
+		g.Go(func() error {
+			for i := range 500 {
+				at := []int64{int64(i) * tick, int64(i) * tick}
+				keys := []rowhash.Key{key(2000*writer + 2*i), key(2000*writer + 2*i + 1)}
+				if err := live.Add(history.Facts{Table: row, Known: at, Arrived: at, Keys: keys, Offset: uint64(i)}); err != nil {
+					return err
+				}
+				if i%50 == 0 {
+					live.Retract(keys, uint64(i))
+					live.Evict(int64(i) * tick)
+				}
+			}
+			return nil
+		})
+		g.Go(func() error {
+			for range 500 {
+				got, _, err := live.Values(row, []int64{1000 * tick, 1000 * tick}, nil)
+				if err != nil {
+					return err
+				}
+				if n := got[0].Ints[0]; n%2 != 0 || n != got[1].Ints[0] || n != got[0].Ints[1] {
+					return fmt.Errorf("half a call is seen: %v and %v", got[0].Ints, got[1].Ints)
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestDefinitionsThatMakeNoSenseAreRefused(t *testing.T) {

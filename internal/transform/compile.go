@@ -24,6 +24,8 @@ const (
 type Rows struct {
 	data      rondo.Data
 	task      rondo.Task
+	source    Schema
+	tables    map[string]*column.Table // the lookups' tables, only the columns that are used
 	signature Signature
 	lookups   []*lookup
 	zones     *zone.Zones
@@ -94,6 +96,8 @@ func CompileRows(spec *rondo.Spec, source Schema, lookups map[string]*column.Tab
 		return nil, err
 	}
 	c.sign(source)
+	c.rows.source = slices.Clone(source)
+	c.rows.keepTables(lookups)
 	if _, err := newPlan(spec, c.rows.signature, c.leak); err != nil {
 		return nil, err
 	}
@@ -235,6 +239,9 @@ func (c *compiler) key() error {
 	k := c.spec.Data.Key
 	if k == nil {
 		return nil
+	}
+	if len(k.Columns) == 0 {
+		return invalid("data.key.columns", "names no column")
 	}
 	for _, name := range k.Columns {
 		if _, err := c.rawType("data.key.columns", name); err != nil {

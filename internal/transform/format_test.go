@@ -99,3 +99,62 @@ func FuzzLoad(f *testing.F) {
 		_ = p.Apply(table, nil, &transform.Matrix{}) // an error or a matrix, no panic
 	})
 }
+
+func TestPreparationKeepsItsLookupsInAFile(t *testing.T) {
+	raw := someFlights(400, 8)
+	rows, err := compileFlights(t, nil, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := rows.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := transform.LoadRows(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := rows.Prepare(raw, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := loaded.Prepare(raw, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(column.AppendBlock(nil, before.Table), column.AppendBlock(nil, after.Table)) {
+		t.Error("a loaded preparation prepares otherwise")
+	}
+	for i := range b {
+		broken := append([]byte(nil), b...)
+		broken[i] ^= 1 << (i % 8)
+		for _, bytes := range [][]byte{broken, signed(broken), b[:i]} {
+			if _, err := transform.LoadRows(bytes); err != nil && !errors.Is(err, transform.ErrFormat) {
+				t.Fatalf("byte %d: %v", i, err)
+			}
+		}
+	}
+}
+
+func FuzzLoadRows(f *testing.F) {
+	raw := someFlights(4, 2)
+	rows, err := transform.CompileRows(flights(), transform.SchemaOf(raw), map[string]*column.Table{"airport": airports(2)})
+	if err != nil {
+		f.Fatal(err)
+	}
+	b, err := rows.MarshalBinary()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		rows, err := transform.LoadRows(signed(b))
+		if err != nil {
+			if !errors.Is(err, transform.ErrFormat) {
+				t.Fatalf("an untyped error: %v", err)
+			}
+			return
+		}
+		_, _ = rows.Prepare(raw, true) // an error or a frame, no panic
+	})
+}

@@ -25,6 +25,9 @@ func (c *compiler) lookups(tables map[string]*column.Table) error {
 		if table == nil {
 			return invalid(field, "the table was not read")
 		}
+		if len(declared.On) == 0 {
+			return invalid(field+".on", "names no column to look up by")
+		}
 		l := &lookup{}
 		var keys []*column.Vector
 		for _, pair := range declared.On {

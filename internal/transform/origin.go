@@ -112,15 +112,24 @@ func (c *compiler) notTheTarget(field, what, name string) error {
 
 // path is the way from a column down to one that found says yes to, or nil.
 func (c *compiler) path(name string, found func(string) bool) []string {
-	if found(name) {
-		return []string{name}
-	}
-	for _, read := range c.reads[name] {
-		if rest := c.path(read, found); rest != nil {
-			return append([]string{name}, rest...)
+	dead := make(map[string]bool) // columns from which no way leads there
+	var walk func(string) []string
+	walk = func(name string) []string {
+		if found(name) {
+			return []string{name}
 		}
+		if dead[name] {
+			return nil
+		}
+		dead[name] = true
+		for _, read := range c.reads[name] {
+			if rest := walk(read); rest != nil {
+				return append([]string{name}, rest...)
+			}
+		}
+		return nil
 	}
-	return nil
+	return walk(name)
 }
 
 // leak says why a feature must not read a column; nil: it may.
