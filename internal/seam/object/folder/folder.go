@@ -108,8 +108,21 @@ func (s *Store) open(ctx context.Context, d rondo.Digest) (*reader, error) {
 	return &reader{ctx: ctx, f: f, want: d, left: size, sum: sha256.New()}, nil
 }
 
-// plain opens a file that is no link, in a folder that is none.
-func (s *Store) plain(sub, name string) (*os.File, int64, error) {
+// plain opens a file that is no link, in a folder that is none. A Put of the same bytes may replace the file between the
+// look and the opening: then it looks again.
+func (s *Store) plain(sub, name string) (f *os.File, size int64, err error) {
+	for range 100 {
+		f, size, err = s.plainOnce(sub, name)
+		if !errors.Is(err, errChanged) {
+			break
+		}
+	}
+	return f, size, err
+}
+
+var errChanged = errors.New("changed while it was opened")
+
+func (s *Store) plainOnce(sub, name string) (*os.File, int64, error) {
 	dir, err := s.root.Lstat(sub)
 	if err != nil {
 		return nil, 0, err
@@ -130,7 +143,7 @@ func (s *Store) plain(sub, name string) (*os.File, int64, error) {
 	}
 	got, err := f.Stat()
 	if err == nil && !os.SameFile(seen, got) {
-		err = fmt.Errorf("%s changed while it was opened: %w", name, object.ErrCorrupt)
+		err = fmt.Errorf("%s: %w", name, errChanged)
 	}
 	if err != nil {
 		f.Close()

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -255,4 +256,32 @@ func TestFullDiskRefusesAndGoesOnWhenThereIsRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	fill()
+}
+
+// Many put the same bytes at once and each replaces the file of the other, while many read it: nobody is told of damage.
+func TestReplacedByTheSameBytesIsNoDamage(t *testing.T) {
+	s, dir := open(t)
+	d, err := s.Put(t.Context(), []byte("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	all.Go(func() {
+		for i := 0; ctx.Err() == nil; i++ { // as a Put's last act does
+			next := filepath.Join(dir, "tmp", fmt.Sprint(i))
+			if err := errors.Join(os.WriteFile(next, []byte("x"), 0o400), os.Rename(next, file(dir, d))); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for range 5000 {
+		if _, err := s.Get(t.Context(), d); err != nil {
+			t.Error(err)
+			break
+		}
+	}
+	stop()
+	all.Wait()
 }
