@@ -156,6 +156,7 @@ type Log struct {
 	dropped  uint64
 	broken   error
 	closed   bool
+	running  bool
 	flushing sync.Mutex // one flush at a time; taken before mu
 
 	urgent chan struct{} // somebody waits for a sync

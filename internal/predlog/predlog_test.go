@@ -283,11 +283,7 @@ func TestFullDiskRefusesAndGoesOn(t *testing.T) {
 		}
 		kept = append(kept, p)
 		f := Record{Kind: Feedback, Model: "m", Table: rows(2, "told")}
-		done := make(chan error, 1)
-		go func() { _, err := l.AppendDurable(ctx, &f); done <- err }()
-		<-l.urgent
-		_ = l.flush() // whoever waits is told
-		switch err := <-done; {
+		switch _, err := l.AppendDurable(ctx, &f); {
 		case err == nil:
 			kept = append(kept, f)
 		case rondo.KindOf(err) == rondo.Unavailable && errors.Is(err, unix.ENOSPC):
@@ -314,6 +310,73 @@ func TestFullDiskRefusesAndGoesOn(t *testing.T) {
 		if !same(got[i], kept[i]) {
 			t.Fatalf("record %d differs", i)
 		}
+	}
+}
+
+// deaf is a disk whose sync fails from some call on.
+type deaf struct {
+	file
+	left *int
+}
+
+func (d deaf) Sync() error {
+	if *d.left--; *d.left < 0 {
+		return unix.EIO
+	}
+	return d.file.Sync()
+}
+
+func TestAfterAFailedSyncNothingIsAcceptedAndNobodyWaits(t *testing.T) {
+	left := 3
+	l, err := openLog(t.TempDir(), clock.NewVirtual(start), Options{}, func(path string) (file, error) {
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
+		return deaf{f, &left}, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, l)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for {
+				_, err := l.AppendDurable(t.Context(), &Record{Kind: Event, Model: "m", Table: rows(1, "x")})
+				if err == nil {
+					continue
+				}
+				if rondo.KindOf(err) != rondo.Unavailable || !errors.Is(err, unix.EIO) {
+					t.Error(err)
+				}
+				return
+			}
+		})
+	}
+	wg.Wait()
+	if _, err := l.Append(&Record{Kind: Event, Model: "m", Table: rows(1, "x")}); rondo.KindOf(err) != rondo.Unavailable {
+		t.Fatal(err)
+	}
+}
+
+func TestWhoeverWaitsFlushesWhereNoWriterRuns(t *testing.T) {
+	l, err := Open(t.TempDir(), clock.NewVirtual(start), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := run(t, l)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 40 {
+				if _, err := l.AppendDurable(t.Context(), &Record{Kind: Event, Model: "m", Table: rows(1, "x")}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	stop() // at any instant
+	wg.Wait()
+	if got := collect(t, l, Query{}); len(got) != 320 {
+		t.Fatalf("%d records", len(got))
 	}
 }
 

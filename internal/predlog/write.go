@@ -52,6 +52,21 @@ func (l *Log) Begin(r *Record) (*Pending, error) {
 	return &Pending{done: w.done}, nil
 }
 
+// hurry asks Run for a flush now. Where Run is not running, who waits flushes: before the first and after the last request.
+func (l *Log) hurry() {
+	l.mu.Lock()
+	running := l.running
+	l.mu.Unlock()
+	if !running {
+		_ = l.flush() // whoever waits is told
+		return
+	}
+	select {
+	case l.urgent <- struct{}{}:
+	default:
+	}
+}
+
 // AppendDurable returns when the record is synced. When ctx ends first, the record may be written later all the same:
 // whoever asks again with the same idempotency key is answered once.
 func (l *Log) AppendDurable(ctx context.Context, r *Record) (uint64, error) {
@@ -64,13 +79,6 @@ func (l *Log) AppendDurable(ctx context.Context, r *Record) (uint64, error) {
 		return r.Offset, err
 	case <-ctx.Done():
 		return 0, fmt.Errorf("wait for the log: %w", context.Cause(ctx))
-	}
-}
-
-func (l *Log) hurry() {
-	select {
-	case l.urgent <- struct{}{}:
-	default:
 	}
 }
 
@@ -157,8 +165,8 @@ func (l *Log) enqueue(r *Record, durable bool) (waiter, error) {
 
 // Run writes and syncs what is queued until ctx ends, then once more.
 func (l *Log) Run(ctx context.Context) error {
+	l.setRunning(true)
 	timer := time.NewTimer(l.opt.FlushEvery)
-	timer.Stop()
 	defer timer.Stop()
 	for {
 		select {
@@ -169,9 +177,16 @@ func (l *Log) Run(ctx context.Context) error {
 		case <-timer.C:
 			l.tryFlush(timer)
 		case <-ctx.Done():
+			l.setRunning(false) // from here on whoever waits flushes; what was queued before is flushed here
 			return l.flush()
 		}
 	}
+}
+
+func (l *Log) setRunning(running bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.running = running
 }
 
 // tryFlush flushes; the waiters were told of a failure, and what stays queued is tried again.
@@ -213,6 +228,9 @@ func (l *Log) flush() error {
 		}
 	case l.broken == nil:
 		l.takeBack(batch, waiters)
+	default: // nothing will be written any more
+		waiters = append(waiters, l.waiters...)
+		l.waiters = nil
 	}
 	l.flying = nil
 	l.mu.Unlock()
