@@ -5,7 +5,8 @@
 // columns it is derived from. Records of several versions and revisions may differ in columns; a column that a record
 // lacks is missing there. Missing: a prediction that nobody has told about has missing outcomes and Labelled false. The
 // latest correction replaces all outcome columns of its row, so a target and the column it is derived from never mix.
-// Only what had arrived by asOf is seen, so the same asOf gives the same rows for ever. Instants are microseconds UTC.
+// Only what had arrived by asOf is seen, and all of that, also what the log has not written yet: the same asOf gives the
+// same rows for ever. Instants are microseconds UTC.
 //
 // A row belongs to [from, to) by its time; a model without time by its arrival. Predictions are asked between MaxBehind
 // after and MaxAhead before their time (serve refuses or sets aside all others), so a day is found without reading the
@@ -38,6 +39,9 @@ type Joined struct {
 
 // Day gives the predictions whose time is in [from, to), with the outcomes that had arrived by asOf.
 func Day(ctx context.Context, log *predlog.Log, model string, from, to, asOf time.Time) (*Joined, error) {
+	if err := log.Sync(ctx); err != nil { // what was answered before is seen, also when it is still queued
+		return nil, err
+	}
 	j := newJoin(from, to, true)
 	q := predlog.Query{
 		Model: model, Kinds: []predlog.Kind{predlog.Prediction, predlog.Feedback},
@@ -65,6 +69,10 @@ const chunkRows = 1 << 16
 // the checks are left out.
 func Rows(ctx context.Context, log *predlog.Log, model string, from, to, asOf time.Time) iter.Seq2[*column.Table, error] {
 	return func(yield func(*column.Table, error) bool) {
+		if err := log.Sync(ctx); err != nil {
+			yield(nil, err)
+			return
+		}
 		asked, events := newJoin(from, to, false), newJoin(from, to, false)
 		q := predlog.Query{Model: model, FromAt: from.Add(-predlog.MaxAhead).UnixMicro(), ToAt: asOf.UnixMicro() + 1}
 		give := func(j *join) bool {

@@ -98,9 +98,6 @@ func TestTheJoinIsWhatAMapWouldSay(t *testing.T) {
 			}
 			appendRecord(rt2{t, rt}, log, predlog.Feedback, table("offset", ints(column.Int64, offsets...), "row", ints(column.Int64, rows...), "delay", ints(column.Int64, delays...)))
 		}
-		if err := log.Sync(t.Context()); err != nil {
-			rt.Fatal(err)
-		}
 		from := start.Add(time.Duration(rapid.IntRange(-24, 48).Draw(rt, "from")) * time.Hour)
 		to := from.Add(24 * time.Hour)
 		day, err := label.Day(t.Context(), log, "m", from, to, clk.Now())
@@ -161,9 +158,6 @@ func TestACorrectionReplacesTheWholeOutcomeAndAsOfLooksBack(t *testing.T) {
 	appendRecord(t, log, predlog.Feedback, table(append(about, "delay", ints(column.Int64, 20))...))
 	clk.Set(start.Add(60 * 24 * time.Hour))
 	appendRecord(t, log, predlog.Feedback, table(append(about, "late", &column.Vector{Type: column.Bool, Bools: []bool{false}})...))
-	if err := log.Sync(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	for _, c := range []struct {
 		asOf time.Time
 		want string
@@ -192,9 +186,6 @@ func TestAColumnThatChangesItsTypeIsNamed(t *testing.T) {
 	at := ints(column.Timestamp, start.UnixMicro())
 	appendRecord(t, log, predlog.Prediction, table("time", at, "x", ints(column.Int64, 1)))
 	appendRecord(t, log, predlog.Prediction, table("time", at, "x", column.New(column.String, 1)))
-	if err := log.Sync(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	_, err := label.Day(t.Context(), log, "m", start, start.Add(time.Hour), start.Add(time.Hour))
 	if rondo.KindOf(err) != rondo.Conflict {
 		t.Fatal(err)
