@@ -17,10 +17,11 @@ type planner struct{ a *App }
 
 // Plan reads the source as a cycle would, up to the split, and keeps nothing.
 func (p planner) Plan(ctx context.Context, spec *rondo.Spec, now time.Time) (*control.Plan, error) {
-	signature, err := p.a.Data.Signature(ctx, spec)
+	rows, err := p.a.Data.Compile(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
+	signature := rows.Signature()
 	plan := &control.Plan{Model: spec.Name, PriceSet: p.a.Prices.Known}
 	for _, c := range signature.Columns {
 		plan.Columns = append(plan.Columns, control.PlanColumn{Name: c.Name, Type: c.Type.String(), Origin: string(c.Origin)})

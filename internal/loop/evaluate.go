@@ -124,10 +124,10 @@ func (l *Loop) judged(w *work, ev *rondo.Evaluation, v *rondo.Version, entry ron
 	r := result{entries: []rondo.Entry{entry}}
 	next, kind := candidate{}, "refit"
 	switch {
-	case ev.Verdict != rondo.Met:
+	case w.spec().Train.Refit != rondo.RefitNone:
 	case w.champion != nil:
 		kind = "backtest"
-	case w.spec().Train.Refit == rondo.RefitNone:
+	default:
 		kind = "health"
 	}
 	r.write = func(tx store.Tx) error {

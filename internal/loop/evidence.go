@@ -25,6 +25,8 @@ type evidence struct {
 	times    []int64
 	target   []float64 // of binary and regression rows
 	text     *column.Vector
+	served   []float64 // binary: the probability as answered
+	versions []rondo.VersionID
 	rows     int // all predictions
 	outside  int
 	labelled int
@@ -38,7 +40,7 @@ func (l *Loop) evidence(ctx context.Context, w *work, from, to time.Time) (*evid
 	if err != nil {
 		return nil, fmt.Errorf("predictions of %s: %w", from.Format(time.DateOnly), err)
 	}
-	e := &evidence{kind: w.spec().Task.Kind, rows: len(joined.Rows)}
+	e := &evidence{kind: w.served.Task.Kind, rows: len(joined.Rows)}
 	outside, known := joined.Table.Column(predlog.OutsideColumn), joined.Table.Column(predlog.KnownColumn)
 	var keep []int32
 	for i := range e.rows {
@@ -57,30 +59,43 @@ func (l *Loop) evidence(ctx context.Context, w *work, from, to time.Time) (*evid
 	if e.labelled == 0 {
 		return e, nil
 	}
-	return e, l.frame(ctx, w, e, joined.Table.Take(keep))
+	raw := joined.Table.Take(keep)
+	kept, err := l.frame(ctx, w, e, raw)
+	if err != nil {
+		return nil, err
+	}
+	p := raw.Column(predlog.OutputColumn)
+	for _, i := range kept {
+		e.versions = append(e.versions, joined.Versions[keep[i]])
+		if p != nil {
+			e.served = append(e.served, p.Floats[i])
+		}
+	}
+	return e, nil
 }
 
-// frame runs the row program over logged rows with their outcomes, and puts the history as it was served beside it.
-func (l *Loop) frame(ctx context.Context, w *work, e *evidence, raw *column.Table) error {
+// frame runs the row program over logged rows with their outcomes, and puts the history as it was served beside it. It
+// gives which of the rows can be judged.
+func (l *Loop) frame(ctx context.Context, w *work, e *evidence, raw *column.Table) ([]int32, error) {
 	rows, err := l.rowProgram(ctx, w)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	frame, err := rows.Prepare(raw, true)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, h := range w.spec().Data.History {
+	for _, h := range w.served.Data.History {
 		if v := raw.Column(h.Name); v != nil {
 			frame.Table.Set(h.Name, v)
 		}
 	}
-	if v := raw.Column(w.spec().Task.Target); v != nil && frame.Table.Column(w.spec().Task.Target) == nil {
-		frame.Table.Set(w.spec().Task.Target, v)
+	if v := raw.Column(w.served.Task.Target); v != nil && frame.Table.Column(w.served.Task.Target) == nil {
+		frame.Table.Set(w.served.Task.Target, v)
 	}
 	target, err := rows.Target(frame.Table)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var keep []int32
 	for i := range frame.Table.Rows() {
@@ -103,7 +118,7 @@ func (l *Loop) frame(ctx context.Context, w *work, e *evidence, raw *column.Tabl
 		}
 		e.target[i], _ = e.text.Float(i)
 	}
-	return nil
+	return keep, nil
 }
 
 // rowProgram is the row program of the champion's dataset.

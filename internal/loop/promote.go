@@ -19,7 +19,8 @@ type refitting struct {
 	Dataset rondo.DatasetID `json:"dataset"`
 }
 
-// refit prepares every matured row of the newest window: what was proved is the recipe (S22).
+// refit prepares every matured row of the newest window. Before a trial this is the recipe that met its bars, with the
+// third of the window that judging took; after it, what was proved is the recipe, and it is fitted once more, fresh (S22).
 func (l *Loop) refit(ctx context.Context, w *work) (result, error) {
 	in, err := input[candidate](w)
 	if err != nil {
@@ -30,8 +31,11 @@ func (l *Loop) refit(ctx context.Context, w *work) (result, error) {
 		return result{}, err
 	}
 	r := result{entries: []rondo.Entry{entry}, write: func(tx store.Tx) error { return tx.Records().AddDataset(ds) }}
-	return l.then(w, r, "refit-train", refitting{Version: in.Version, Dataset: ds.ID})
+	return l.thenNamed(w, r, "refit-train", w.step.Name, refitting{Version: in.Version, Dataset: ds.ID})
 }
+
+// afterTrial names the refit that follows a trial.
+const afterTrial = "promotion"
 
 // refitTrain fits the proved recipe to them, and binds the result to what proved it.
 func (l *Loop) refitTrain(ctx context.Context, w *work) (result, error) {
@@ -65,8 +69,12 @@ func (l *Loop) refitTrain(ctx context.Context, w *work) (result, error) {
 	}
 	v.Made = w.step.Made
 	kind := "health"
-	if w.champion != nil {
+	switch {
+	case w.champion == nil:
+	case w.step.Name == afterTrial:
 		kind = "canary"
+	default:
+		kind = "backtest"
 	}
 	return result{entries: []rondo.Entry{l.entry(w, "train", run.CPU)}, write: func(tx store.Tx) error {
 		if err := tx.Records().AddRun(run); err != nil {

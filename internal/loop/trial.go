@@ -199,8 +199,8 @@ func (l *Loop) shadow(ctx context.Context, w *work) (result, error) {
 		state.Verdict = rollout.TimeUp
 	}
 	if state.Verdict == rollout.Promote {
-		if w.spec().Train.Refit != rondo.RefitNone {
-			return l.then(w, result{}, "refit", in)
+		if w.spec().Train.Refit == rondo.RefitPromotion {
+			return l.thenNamed(w, result{}, "refit", afterTrial, in)
 		}
 		return l.then(w, result{}, "canary", in)
 	}

@@ -21,6 +21,7 @@ type work struct {
 	cycle    *rondo.Cycle
 	route    *store.Route
 	champion *rondo.Version
+	served   *rondo.Spec // what the champion was declared by: how logged rows are to be read
 }
 
 func (w *work) spec() *rondo.Spec { return w.model.Spec }
@@ -69,8 +70,18 @@ func (l *Loop) snapshot(ctx context.Context, step store.Step) (*work, error) {
 			return err
 		}
 		w.route = &route
-		w.champion, err = tx.Versions().Get(route.Champion)
-		return err
+		if w.champion, err = tx.Versions().Get(route.Champion); err != nil {
+			return err
+		}
+		answers, err := tx.Models().Revision(step.Model, w.champion.Revision)
+		if err != nil {
+			return err
+		}
+		w.served = answers.Spec
+		if step.Cycle == "" { // days and probes speak of the champion
+			w.model = answers
+		}
+		return nil
 	})
 	return w, err
 }
@@ -195,7 +206,11 @@ func (l *Loop) step(model string, cycle rondo.CycleID, kind, name string, at tim
 
 // then is the usual end of a step: its cycle goes on with one more.
 func (l *Loop) then(w *work, r result, kind string, input any) (result, error) {
-	s, err := l.step(w.step.Model, w.step.Cycle, kind, "", w.step.Made, input)
+	return l.thenNamed(w, r, kind, "", input)
+}
+
+func (l *Loop) thenNamed(w *work, r result, kind, name string, input any) (result, error) {
+	s, err := l.step(w.step.Model, w.step.Cycle, kind, name, w.step.Made, input)
 	if err != nil {
 		return result{}, err
 	}

@@ -8,11 +8,9 @@ import (
 	"rondo.dev/rondo/internal/rondo"
 )
 
-type demoCmd struct{}
 type initCmd struct{}
 type checkCmd struct{}
 
-func (c *demoCmd) Run(context.Context, *env) error  { return rondo.Errorf(rondo.Unsupported, "later") }
 func (c *initCmd) Run(context.Context, *env) error  { return rondo.Errorf(rondo.Unsupported, "later") }
 func (c *checkCmd) Run(context.Context, *env) error { return rondo.Errorf(rondo.Unsupported, "later") }
 func pages(*app.App) http.Handler                   { return nil }

@@ -48,15 +48,15 @@ func (p *Preparer) Rows(ctx context.Context, spec *rondo.Spec, d *rondo.Dataset)
 	return transform.CompileRows(spec, transform.SchemaOf(empty), lookups)
 }
 
-// Signature is every column that a declaration has on its source, with origins. It reads no rows of the source.
-func (p *Preparer) Signature(ctx context.Context, spec *rondo.Spec) (transform.Signature, error) {
+// Compile is the row program of a declaration on its source as it is now. It reads no rows of the source.
+func (p *Preparer) Compile(ctx context.Context, spec *rondo.Spec) (*transform.Rows, error) {
 	w := &preparation{Preparer: p, Request: Request{Spec: spec, Split: &spec.Data.Split}}
 	_, fields, _, err := p.source(ctx, spec)
 	if err != nil {
-		return transform.Signature{}, err
+		return nil, err
 	}
 	if err := w.compile(ctx, fields); err != nil {
-		return transform.Signature{}, err
+		return nil, err
 	}
-	return w.rows.Signature(), nil
+	return w.rows, nil
 }

@@ -1,0 +1,138 @@
+package demo
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"rondo.dev/rondo/internal/lib/column"
+	"rondo.dev/rondo/internal/seam/engine"
+	"rondo.dev/rondo/internal/transform"
+)
+
+// feed is what the airline knows: every flight, in the order in which it leaves and in the order in which it lands.
+type feed struct {
+	flights *column.Table // raw columns with the running number
+	left    []int64       // when a flight left, UTC microseconds
+	landed  []int64       // when its outcome is known
+	asked   []bool        // whether this flight is a question, or only an event
+	byLeft  []int32       // the questions, by (left, source order of equal keys)
+	byLand  []int32       // all flights, by landed
+}
+
+// tick is how far the feed moves at once. No flight is shorter than half an hour, so what lands within a tick left before
+// it: the outcomes known before a tick's end are told first, then its questions are asked, and no question waits for an
+// outcome that it ought to have seen.
+const tick = 30 * time.Minute
+
+// scale says how much of the data takes part.
+type scale struct {
+	keep uint32 // one in so many routes-and-minutes is part of the feed at all
+	ask  uint32 // and of these one in so many is a question
+}
+
+// picks is a choice by hash of the key without its number, so that flights of equal keys stay together.
+func picks(key transform.Key, one uint32, salt int) bool {
+	n := uint32(key[salt]) | uint32(key[salt+1])<<8 | uint32(key[salt+2])<<16
+	return n%one == 0
+}
+
+// readFeed reads the months and orders the flights that have not landed by start.
+func readFeed(ctx context.Context, eng engine.Engine, rows *transform.Rows, dir string, start time.Time, s scale) (*feed, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "2001-*.parquet"))
+	if err != nil || len(files) == 0 {
+		return nil, fmt.Errorf("no months of flights in %s", dir)
+	}
+	raw := &column.Table{}
+	for batch, err := range eng.Read(ctx, engine.Source{Files: files}) {
+		if err != nil {
+			return nil, fmt.Errorf("read the flights: %w", err)
+		}
+		if err := raw.Append(batch.Table); err != nil {
+			return nil, fmt.Errorf("read the flights: %w", err)
+		}
+	}
+	frame, err := rows.Prepare(distinct(raw), true)
+	if err != nil {
+		return nil, fmt.Errorf("order the flights: %w", err)
+	}
+	if err := rows.Number(frame, transform.NewNumbers(0)); err != nil {
+		return nil, fmt.Errorf("number the flights: %w", err)
+	}
+	f := &feed{left: frame.Time, landed: frame.Known, asked: make([]bool, len(frame.Time)), flights: &column.Table{}}
+	for _, name := range append(slices.Clone(raw.Names), "nth") {
+		f.flights.Set(name, frame.Table.Column(name))
+	}
+	from := start.UnixMicro()
+	for i, key := range frame.Base {
+		if frame.Bad[i] >= 0 || f.landed[i] < from || !picks(key, s.keep, 0) {
+			continue
+		}
+		if f.asked[i] = f.left[i] >= from && picks(key, s.ask, 4); f.asked[i] {
+			f.byLeft = append(f.byLeft, int32(i))
+		}
+		f.byLand = append(f.byLand, int32(i))
+	}
+	f.sort(f.byLeft, f.left, frame.Base)
+	f.sort(f.byLand, f.landed, frame.Base)
+	return f, nil
+}
+
+// sort orders flights by an instant, equal instants by key, equal keys as the source has them.
+func (f *feed) sort(order []int32, at []int64, keys []transform.Key) {
+	slices.SortFunc(order, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(at[a], at[b]), slices.Compare(keys[a][:], keys[b][:]), cmp.Compare(a, b))
+	})
+}
+
+// distinct drops exact repeats: the airline tells a flight once.
+func distinct(raw *column.Table) *column.Table {
+	seen := make(map[transform.Key]struct{}, raw.Rows())
+	keep := make([]int32, 0, raw.Rows())
+	for i, h := range transform.RowHashes(raw) {
+		if _, again := seen[h]; !again {
+			seen[h] = struct{}{}
+			keep = append(keep, int32(i))
+		}
+	}
+	if len(keep) == raw.Rows() {
+		return raw
+	}
+	return raw.Take(keep)
+}
+
+// between are the flights of an order whose instant is in [from, to).
+func between(order []int32, at []int64, from, to time.Time) []int32 {
+	position := func(t time.Time) int {
+		n, _ := slices.BinarySearchFunc(order, t.UnixMicro(), func(i int32, t int64) int { return cmp.Compare(at[i], t) })
+		for n > 0 && at[order[n-1]] == t.UnixMicro() { // the first of equal ones
+			n--
+		}
+		return n
+	}
+	return order[position(from):position(to)]
+}
+
+// take is some columns of some flights.
+func (f *feed) take(rows []int32, names ...string) *column.Table {
+	t := &column.Table{}
+	for _, name := range names {
+		t.Set(name, f.flights.Column(name).Take(rows))
+	}
+	return t
+}
+
+// outcomes parts flights that landed into those that were asked about and the others.
+func (f *feed) outcomes(landed []int32) (asked, others []int32) {
+	for _, i := range landed {
+		if f.asked[i] {
+			asked = append(asked, i)
+		} else {
+			others = append(others, i)
+		}
+	}
+	return asked, others
+}

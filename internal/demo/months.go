@@ -1,0 +1,253 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"rondo.dev/rondo/internal/control"
+	"rondo.dev/rondo/internal/door/api"
+	"rondo.dev/rondo/internal/lib/column"
+	"rondo.dev/rondo/internal/modelfile"
+	"rondo.dev/rondo/internal/rondo"
+	"rondo.dev/rondo/internal/transform"
+)
+
+// tell is the story, in order.
+func (t *teller) tell(ctx context.Context) (*Story, error) {
+	if err := t.resume(); err != nil {
+		return nil, err
+	}
+	// 1. The declaration: checked, plan and price.
+	declared, err := t.declaration(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// 2. January makes the first version.
+	if err := t.settle(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := t.client.Shape(ctx, model); err != nil {
+		return nil, fmt.Errorf("no version came of January; see: rondo why %s: %w", model, err)
+	}
+	// 3. to 5. The months.
+	if err := t.months(ctx, declared); err != nil {
+		return nil, err
+	}
+	// 6. What came of it.
+	return t.story(ctx)
+}
+
+// declaration applies the example's model file, unless a demo that goes on has done so.
+func (t *teller) declaration(ctx context.Context) (control.Declaration, error) {
+	dir := filepath.Join(t.Home, "flights")
+	file := filepath.Join(dir, "model.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return control.Declaration{}, err
+	}
+	d := control.Declaration{Name: file, Text: t.scaled(text), Dir: dir}
+	list, err := t.client.Get(ctx, "models", "")
+	if err != nil || len(list.Models) > 0 {
+		return d, err
+	}
+	plan, err := t.client.Apply(ctx, d, false)
+	if err != nil {
+		return d, err
+	}
+	t.say("The declaration", "%s: %d rows of January, %d to train on, %d to judge on; a cycle is priced at %s", plan.Model, plan.Rows,
+		plan.Parts[0].Rows, plan.Parts[len(plan.Parts)-1].Rows, plan.Price)
+	return d, nil
+}
+
+// scaled is the model file for the flights that take part: a sixteenth of the rows needs smaller slices and trees.
+func (t *teller) scaled(text []byte) []byte {
+	if !t.Small {
+		return text
+	}
+	for _, change := range [][2]string{
+		{"auc >= 0.70", "auc >= 0.60"},
+		{"worst(auc by origin, rows >= 5000) >= 0.60", "worst(auc by origin, rows >= 5000) >= 0.50"},
+		{"trainer: boosted-trees", "trainer: boosted-trees\n  trees: 20\n  leaves: 15"},
+	} {
+		text = bytes.ReplaceAll(text, []byte(change[0]), []byte(change[1]))
+	}
+	return text
+}
+
+// months asks and tells, tick by tick.
+func (t *teller) months(ctx context.Context, declared control.Declaration) error {
+	spec, err := modelfile.Parse(declared.Name, declared.Text)
+	if err != nil {
+		return err
+	}
+	rows, err := t.rows(ctx, spec, declared.Dir)
+	if err != nil {
+		return err
+	}
+	if t.feed, err = readFeed(ctx, t.app.Engine, rows, declared.Dir, begin, t.scale); err != nil {
+		return err
+	}
+	at, err := t.place(ctx)
+	if err != nil {
+		return err
+	}
+	for ; at.Before(end) && ctx.Err() == nil; at = at.Add(tick) {
+		if err := t.tick(ctx, at, declared); err != nil {
+			return fmt.Errorf("at %s: %w", at.Format(time.DateTime), err)
+		}
+	}
+	return ctx.Err()
+}
+
+// rows compiles the row program: the airline's own clocks and numbers are those of the declaration.
+func (t *teller) rows(ctx context.Context, spec *rondo.Spec, dir string) (*transform.Rows, error) {
+	spec.Dir = dir
+	return t.app.Data.Compile(ctx, spec)
+}
+
+// place is the tick to go on with: that of the newest question in the log. What was told since is told again, with the
+// same keys, and changes nothing.
+func (t *teller) place(ctx context.Context) (time.Time, error) {
+	progress, err := t.client.Progress(ctx, model)
+	if err != nil {
+		return begin, err
+	}
+	newest := begin
+	for _, keys := range [][]string{progress.Predictions} {
+		for _, key := range keys {
+			if at, err := time.Parse(time.RFC3339, strings.TrimPrefix(key, "ask/")); err == nil && at.After(newest) {
+				newest = at
+			}
+		}
+	}
+	return newest, nil
+}
+
+// tick tells what landed in [at, at+tick), then asks about what left in it.
+func (t *teller) tick(ctx context.Context, at time.Time, declared control.Declaration) error {
+	next := at.Add(tick)
+	t.clock.Set(next)
+	name := at.Format(time.RFC3339)
+	landed, others := t.feed.outcomes(between(t.feed.byLand, t.feed.landed, at, next))
+	if err := t.interrupt(ctx, at, declared); err != nil {
+		return err
+	}
+	if len(others) > 0 {
+		table := t.feed.take(others, "date", "origin", "destination", "distance", "delay")
+		if _, err := t.client.Events(ctx, model, table, api.Ask{Key: "event/" + name, Local: "date"}); err != nil {
+			return err
+		}
+	}
+	if len(landed) > 0 {
+		table := t.feed.take(landed, "date", "origin", "destination", "nth", "delay")
+		keys := []string{"date", "origin", "destination", "nth"}
+		if _, err := t.client.Feedback(ctx, model, table, keys, "late", api.Ask{Key: "feedback/" + name, Local: "date"}); err != nil {
+			return err
+		}
+	}
+	if asked := between(t.feed.byLeft, t.feed.left, at, next); len(asked) > 0 {
+		table := t.feed.take(asked, "date", "origin", "destination", "distance")
+		if _, err := t.client.Predict(ctx, model, table, api.Ask{Key: "ask/" + name, Local: "date"}); err != nil {
+			return err
+		}
+	}
+	if next.Truncate(think).Equal(next) {
+		share := float64(next.Sub(begin)) / float64(end.Sub(begin))
+		t.Tell(Line{Now: next, Share: share})
+		return t.settle(ctx)
+	}
+	return nil
+}
+
+// The interruptions: a person's bad idea, and two bad mornings.
+var (
+	badIdea      = time.Date(2001, 2, 10, 12, 0, 0, 0, time.UTC)
+	kilometres   = time.Date(2001, 2, 20, 12, 0, 0, 0, time.UTC)
+	emptyOrigins = time.Date(2001, 2, 22, 12, 0, 0, 0, time.UTC)
+)
+
+// morning is how long a bad feed lasts.
+const morning = 4 * time.Hour
+
+func (t *teller) interrupt(ctx context.Context, at time.Time, declared control.Declaration) error {
+	switch {
+	case at.Equal(badIdea):
+		return t.idea(ctx, declared)
+	case at.Equal(kilometres):
+		return t.badFeed(ctx, at, "kilometres", func(table *column.Table) {
+			v := column.New(column.Int64, table.Rows())
+			for i, miles := range table.Column("distance").Ints {
+				v.Ints[i] = miles * 1609 / 1000
+			}
+			table.Set("distance", v)
+		})
+	case at.Equal(emptyOrigins):
+		return t.badFeed(ctx, at, "empty origins", func(table *column.Table) {
+			table.Set("origin", column.AllNull(column.String, table.Rows()))
+		})
+	}
+	return nil
+}
+
+// badFeed sends the morning's flights once more, spoiled, as a partner's broken export would.
+func (t *teller) badFeed(ctx context.Context, at time.Time, what string, spoil func(*column.Table)) error {
+	rows := between(t.feed.byLand, t.feed.landed, at.Add(-morning), at)
+	table := t.feed.take(rows, "date", "origin", "destination", "distance", "delay")
+	spoil(table)
+	_, err := t.client.Events(ctx, model, table, api.Ask{Key: what + "/" + at.Format(time.RFC3339), Local: "date"})
+	if err == nil {
+		t.say("A bad feed", "a morning with %s: the rows fail their checks and are set aside; the champion goes on", what)
+		return nil
+	}
+	if rondo.KindOf(err) == rondo.Refused {
+		t.say("A bad feed", "a morning with %s is set aside whole: %v; the champion goes on", what, err)
+		return nil
+	}
+	return err
+}
+
+// idea applies a declaration without history ("simpler"), lets the loop judge it, and puts the old one back. Revisions
+// say how far a demo that goes on has come.
+func (t *teller) idea(ctx context.Context, declared control.Declaration) error {
+	list, err := t.client.Get(ctx, "models", model)
+	if err != nil {
+		return err
+	}
+	revision := list.Models[0].Revision
+	if revision == 1 {
+		t.say("A bad idea", "somebody leaves the history out of the declaration, to make it simpler")
+		if _, err := t.client.Apply(ctx, control.Declaration{Name: declared.Name, Text: withoutHistory(declared.Text), Dir: declared.Dir}, false); err != nil {
+			return err
+		}
+		revision = 2
+	}
+	if err := t.settle(ctx); err != nil {
+		return err
+	}
+	if revision == 2 {
+		_, err = t.client.Apply(ctx, declared, false)
+	}
+	return err
+}
+
+// withoutHistory leaves the history section out.
+func withoutHistory(text []byte) []byte {
+	var out []string
+	inside := false
+	for _, line := range strings.Split(string(text), "\n") {
+		switch {
+		case strings.HasPrefix(line, "  history:"):
+			inside = true
+		case inside && strings.HasPrefix(line, "    "):
+		default:
+			inside = false
+			out = append(out, line)
+		}
+	}
+	return []byte(strings.Join(out, "\n"))
+}

@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"rondo.dev/rondo/internal/demo"
+)
+
+type demoCmd struct {
+	Fresh bool   `help:"Begin again, in a folder that an earlier demo made."`
+	Keep  bool   `help:"Leave server and console up at the end."`
+	All   bool   `help:"Ask about every flight, not one in four; takes as long as it takes."`
+	Small bool   `help:"The same story on a sixteenth of the flights."`
+	Dir   string `help:"The demo's own folder." default:"rondo-demo" type:"path"`
+}
+
+// Run tells the story and prints what came of it.
+func (c *demoCmd) Run(ctx context.Context, e *env) error {
+	show := &storyteller{w: e.Err}
+	if e.Output != "json" {
+		show.w = e.Out
+	}
+	if f, ok := show.w.(*os.File); ok {
+		show.tty = term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	}
+	return demo.Run(ctx, demo.Options{Home: c.Dir, Fresh: c.Fresh, Keep: c.Keep, All: c.All, Small: c.Small, Log: e.log,
+		Pages: pages, Tell: show.tell}, func(s *demo.Story) error {
+		show.clear()
+		if e.Output == "json" {
+			return e.json(s)
+		}
+		return printStory(e.Out, s, c.Keep)
+	})
+}
+
+// storyteller prints what happens as it happens, and how far the months have come.
+type storyteller struct {
+	w     io.Writer
+	tty   bool
+	drawn bool
+	month time.Month
+}
+
+func (s *storyteller) clear() {
+	if s.drawn {
+		fmt.Fprint(s.w, "\r\x1b[K")
+		s.drawn = false
+	}
+}
+
+func (s *storyteller) tell(l demo.Line) {
+	if l.Head == "" && l.Text == "" {
+		s.progress(l)
+		return
+	}
+	s.clear()
+	text := l.Text
+	if l.Head != "" {
+		text = l.Head + ": " + text
+	}
+	fmt.Fprintln(s.w, wrap(l.Now.Format(time.DateOnly)+"  "+text, 80, "            "))
+}
+
+func (s *storyteller) progress(l demo.Line) {
+	full := int(l.Share * barWidth)
+	line := fmt.Sprintf("%s [%s%s] %3.0f%% of five months", l.Now.Format(time.DateOnly), strings.Repeat("=", full), strings.Repeat(" ", barWidth-full), 100*l.Share)
+	if s.tty {
+		fmt.Fprintf(s.w, "\r\x1b[K%s", line)
+		s.drawn = true
+		return
+	}
+	if l.Now.Month() != s.month {
+		s.month = l.Now.Month()
+		fmt.Fprintln(s.w, line)
+	}
+}
+
+func printStory(w io.Writer, s *demo.Story, keep bool) error {
+	fmt.Fprintf(w, "\nWho answered (%s questions, %s outcomes)\n\n", group(s.Log.Predictions), group(s.Log.Labelled))
+	t := newTable(w, "VERSION", "TRAINED ON", "ANSWERED", "AUC (95 %)", "IN PLACE OF", "WHY")
+	for _, v := range s.Versions {
+		to, auc := "now", "-"
+		if v.To != nil {
+			to = v.To.Format("01-02")
+		}
+		if v.AUC != nil {
+			auc = fmt.Sprintf("%.3f (%.3f-%.3f)", v.AUC.Value, v.AUC.Low, v.AUC.High)
+		}
+		t.row(v.ID.Number(), v.Trained[0].Format("01-02")+" to "+v.Trained[1].Format("01-02"), v.From.Format("01-02")+" to "+to, auc, dash(v.Replaced.Number()), v.Why)
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	l := s.Last15d
+	fmt.Fprintf(w, "\nThe last 15 days, %s rows: AUC %.4f as answered, %.4f had the first version gone on.\n", group(l.Rows), l.Champion.AUC, l.First.AUC)
+	fmt.Fprintln(w, wrap(fmt.Sprintf("Wrong answers cost $%.0f; never retraining would have cost $%.0f. %s", s.Money.Decisions, s.Money.NeverRetrained, s.Note), 80, ""))
+	rate := ""
+	if !s.Money.Known {
+		rate = " (no price file: the rate is 0)"
+	}
+	fmt.Fprintf(w, "Rondo used %s of CPU, %s%s: %s a run, %s per 1,000 predictions.\n", s.Money.CPU, s.Money.Compute, rate, s.Money.PerRun, s.Money.PerThousand)
+	fmt.Fprintf(w, "\nrondo why late-arrivals\n")
+	for _, line := range s.Why {
+		fmt.Fprintln(w, wrap(line, 80, "            "))
+	}
+	fmt.Fprintf(w, "\n%.0f s.", s.Elapsed)
+	if keep {
+		fmt.Fprintf(w, " The console is at %s; Ctrl-C ends it.", s.Address)
+	}
+	_, err := fmt.Fprintln(w)
+	return err
+}
