@@ -124,7 +124,7 @@ func (s *step) fitRun(view *column.Table, zones []*time.Location) error {
 	rows := view.Rows()
 	parts := make([]*column.Vector, max(1, (rows+blockRows-1)/blockRows))
 	err := inBlocks(rows, func(from, to int) error {
-		here := view.Slice(from, to)
+		here := view.Slice(from, to).Shallow() // a list of names of its own
 		var zone []*time.Location
 		if zones != nil {
 			zone = zones[from:to]
