@@ -3,6 +3,7 @@ package serve
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"rondo.dev/rondo/internal/history"
 	"rondo.dev/rondo/internal/lib/column"
@@ -83,12 +84,12 @@ func newEndpoint(m Model, opt Options) (*Endpoint, error) {
 
 func (e *Endpoint) newShape() *Shape {
 	s := &Shape{Model: e.name, Kind: e.kind}
-	time := e.spec.Data.Time
+	clock := e.spec.Data.Time
 	for _, c := range e.sig.Columns {
 		f := Field{Name: c.Name, Type: c.Type, Required: !c.Nullable}
-		if time != nil && time.Column == c.Name {
+		if clock != nil && clock.Column == c.Name {
 			f.Zone = WithOffset
-			if time.Zone != "" || time.ZoneColumn != "" {
+			if clock.Zone != "" || clock.ZoneColumn != "" {
 				f.Zone = LocalTime
 			}
 			f.Required = !e.fillsTime()
@@ -124,7 +125,7 @@ func (e *Endpoint) newShape() *Shape {
 // fillsTime says whether a row without a time is asked now: only where the declared column holds instants.
 func (e *Endpoint) fillsTime() bool {
 	t := e.spec.Data.Time
-	return t != nil && t.Zone == "" && t.ZoneColumn == "" && e.sig.Column(t.Column).Type == column.Timestamp
+	return t != nil && t.Zone == "" && t.ZoneColumn == ""
 }
 
 // enter finds the model's route and keeps its endpoint from being replaced until leave.
@@ -180,17 +181,31 @@ func (e *Endpoint) complete(rows *column.Table, now int64) (*column.Table, error
 	if v.Nulls() == 0 {
 		return out, nil
 	}
-	filled := column.New(column.Timestamp, n)
+	if out == rows {
+		out = rows.Shallow()
+	}
+	out.Set(name, filledWith(v, now))
+	return out, nil
+}
+
+// filledWith is a column of instants whose missing ones are now.
+func filledWith(v *column.Vector, now int64) *column.Vector {
+	filled := column.New(v.Type, v.Len())
+	if v.Type == column.String {
+		text := time.UnixMicro(now).UTC().Format(time.RFC3339Nano)
+		for i := range filled.Strings {
+			if filled.Strings[i] = v.Strings[i]; v.IsNull(i) {
+				filled.Strings[i] = text
+			}
+		}
+		return filled
+	}
 	for i := range filled.Ints {
 		if filled.Ints[i] = v.Ints[i]; v.IsNull(i) {
 			filled.Ints[i] = now
 		}
 	}
-	if out == rows {
-		out = rows.Shallow()
-	}
-	out.Set(name, filled)
-	return out, nil
+	return filled
 }
 
 // addHistory puts the history columns into a frame and says up to which offset facts were seen.

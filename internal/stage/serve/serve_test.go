@@ -18,6 +18,7 @@ import (
 	"rondo.dev/rondo/internal/stage/label"
 	"rondo.dev/rondo/internal/stage/serve"
 	"rondo.dev/rondo/internal/stage/serve/servetest"
+	"rondo.dev/rondo/internal/transform"
 )
 
 var flights = sync.OnceValues(func() (*servetest.Flights, error) { return servetest.New(context.Background(), 20) })
@@ -412,4 +413,43 @@ func BenchmarkOneRow(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+func TestARowWithoutATimeIsAskedNow(t *testing.T) {
+	for _, kind := range []column.Type{column.Timestamp, column.String} {
+		spec := servetest.Spec()
+		spec.Data.Time = &rondo.Time{Column: "date"}
+		w := newWorld(t, t.TempDir(), servetest.Start)
+		schema := transform.Schema{{Name: "date", Type: kind}, {Name: "delay", Type: column.Int64}, {Name: "distance", Type: column.Float64},
+			{Name: "origin", Type: column.String}, {Name: "destination", Type: column.String}}
+		airports := outcome("iata", typed("JFK"))
+		airports.Set("zone", typed("America/New_York"))
+		rows, err := transform.CompileRows(spec, schema, map[string]*column.Table{"airport": airports})
+		if err != nil {
+			t.Fatal(err)
+		}
+		end, err := w.server.Open(t.Context(), serve.Model{Spec: spec, Revision: 2, Rows: rows, History: w.Model.History})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := w.Version(t.Context(), native.New(native.Options{}), 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.server.Swap(t.Context(), serve.Table{servetest.Name: {Endpoint: end, Generation: 2, Champion: v}}); err != nil {
+			t.Fatal(err)
+		}
+		asked := outcome("origin", typed("JFK"))
+		asked.Set("destination", typed("SEA"))
+		asked.Set("distance", &column.Vector{Type: column.Float64, Floats: []float64{500}})
+		a := w.ask(t, asked, "")
+		r, err := w.log.At(a.Predictions[0].ID.Offset)
+		if err != nil || r.Table.Column("time").Ints[0] != servetest.Start.UnixMicro() || a.Predictions[0].Outside != nil {
+			t.Fatalf("%s: %v, %v", kind, err, a.Predictions[0].Outside)
+		}
+	}
+}
+
+func typed(text string) *column.Vector {
+	return &column.Vector{Type: column.String, Strings: []string{text}}
 }

@@ -68,7 +68,7 @@ func (m *memory) put(key string, r remembered) {
 
 // newest are the last keys of a kind, newest last, at most n.
 func (m *memory) newest(kind predlog.Kind, n int) []string {
-	var out []string
+	out := []string{}
 	for i := range m.order {
 		key := m.order[(m.next+len(m.order)-1-i)%len(m.order)]
 		if m.at[key].kind == kind {
