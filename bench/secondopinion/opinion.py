@@ -149,16 +149,16 @@ def compare_auc(db, out):
         {', '.join(f'{h}.value as {h}' for h in HISTORY)} from flights join parts using (id)
         {' '.join(f'join {h} using (id)' for h in HISTORY)} where part = '{p}' order by t, id""").fetchnumpy()
     train, test = part("train"), part("test")
-    airports = {a: i for i, a in enumerate(sorted(set(train["origin"]) | set(train["destination"])))}
+    codes = {c: {a: i for i, a in enumerate(sorted(set(train[c])))} for c in ["origin", "destination"]}  # declared: ordinal
 
     def features(p):
-        codes = lambda c: np.array([airports.get(a, -1) for a in p[c]], float)
-        return np.column_stack([np.asarray(p["minute_of_day"], float), np.asarray(p["distance"], float), codes("origin"), codes("destination")]
+        code = lambda c: np.array([codes[c].get(a, np.nan) for a in p[c]], float)
+        return np.column_stack([np.asarray(p["minute_of_day"], float), np.asarray(p["distance"], float), code("origin"), code("destination")]
                                + [np.ma.filled(np.ma.asarray(p[h], float), np.nan) for h in HISTORY])
 
     model = lightgbm.train({"objective": "binary", "num_leaves": TREES["leaves"], "learning_rate": TREES["rate"], "num_threads": 2, "seed": 1,
-                            "verbosity": -1, "min_data_in_leaf": 20, "cat_smooth": 20},
-                           lightgbm.Dataset(features(train), np.asarray(train["late"], float), categorical_feature=[2, 3]), TREES["trees"])
+                            "verbosity": -1, "min_data_in_leaf": 20},
+                           lightgbm.Dataset(features(train), np.asarray(train["late"], float)), TREES["trees"])
     theirs = model.predict(features(test))
     ours = read_part(f"{out}/test.blocks", ["time", "late"])
     scores = np.fromfile(f"{out}/test.scores", np.float64)
