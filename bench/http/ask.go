@@ -26,6 +26,21 @@ type asker struct {
 	client *http.Client
 	url    string
 	bodies [][]byte
+	cpuURL string // where the server says what it has used
+}
+
+// cpu is what client and server have used.
+func (a *asker) cpu() (time.Duration, error) {
+	resp, err := a.client.Get(a.cpuURL)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	var us int64
+	if _, err := fmt.Fscan(resp.Body, &us); err != nil {
+		return 0, err
+	}
+	return ownCPU() + time.Duration(us)*time.Microsecond, nil
 }
 
 func (a *asker) ask(n int) error {
@@ -77,6 +92,10 @@ func (a *asker) run(each time.Duration, next func(context.Context) (time.Time, b
 	var took []time.Duration
 	var failed error
 	var wg sync.WaitGroup
+	before, err := a.cpu()
+	if err != nil {
+		return result{}, err
+	}
 	start := time.Now()
 	for c := range connections {
 		wg.Go(func() {
@@ -104,11 +123,16 @@ func (a *asker) run(each time.Duration, next func(context.Context) (time.Time, b
 	if failed != nil || len(took) == 0 {
 		return result{}, fmt.Errorf("%d answers, then: %w", len(took), failed)
 	}
+	after, err := a.cpu()
+	if err != nil {
+		return result{}, err
+	}
 	slices.Sort(took)
 	at := func(q float64) float64 {
 		return took[min(len(took)-1, int(math.Ceil(q*float64(len(took))))-1)].Seconds() * 1e3
 	}
-	return result{Rate: float64(len(took)) / elapsed.Seconds(), P50: at(0.5), P99: at(0.99)}, nil
+	return result{Rate: float64(len(took)) / elapsed.Seconds(), P50: at(0.5), P99: at(0.99),
+		CPU: (after - before).Seconds() * 1e6 / float64(len(took))}, nil
 }
 
 // bodies are requests of so many rows each.
@@ -147,9 +171,10 @@ func measureAll(real, bare string, each time.Duration, rounds int) (*report, err
 		return nil, err
 	}
 	client := api.NewClient("", "").HTTP
-	predict := &asker{client, "http://" + real + "/v1/models/" + servetest.Name + "/predictions", single}
-	batch := &asker{client, predict.url, hundred}
-	echo, copied := &asker{client, "http://" + bare + "/json", single}, &asker{client, "http://" + bare + "/copy", single}
+	cpu := "http://" + bare + "/cpu"
+	predict := &asker{client, "http://" + real + "/v1/models/" + servetest.Name + "/predictions", single, cpu}
+	batch := &asker{client, predict.url, hundred, cpu}
+	echo, copied := &asker{client, "http://" + bare + "/json", single, cpu}, &asker{client, "http://" + bare + "/copy", single, cpu}
 	for _, a := range []*asker{predict, batch, echo, copied} { // warm connections and caches
 		if _, err := a.full(each / 4); err != nil {
 			return nil, err
@@ -174,6 +199,7 @@ func measureAll(real, bare string, each time.Duration, rounds int) (*report, err
 			}
 		}
 		r.Ratio, r.RatioCopy = r.Predict.Rate/r.EchoJSON.Rate, r.Predict.Rate/r.EchoCopy.Rate
+		r.CPURatio = r.EchoJSON.CPU / r.Predict.CPU
 		r.PacedRatio, r.BatchRows = r.Paced.P99/r.PacedEcho.P99, r.Batch.Rate*100
 		all = append(all, r)
 	}

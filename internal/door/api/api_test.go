@@ -204,6 +204,7 @@ func TestEveryMistakeIsAnsweredWithFieldAndReason(t *testing.T) {
 		{"events without outcome", "events", "application/json", secret, in(row), 400, "late", "outcome"},
 		{"events both", "events", "application/json", secret, in(strings.Replace(row, "{", `{"delay":3,"late":true,`, 1)), 400, "late", "one or the other"},
 		{"feedback both", "feedback", "application/json", secret, `{"labels":[{"id":"p_0000000000000000000g","label":true,"values":{}}]}`, 400, "labels[0].label", "one of them"},
+		{"feedback without values", "feedback", "application/json", secret, `{"labels":[{"id":"` + serve.ID{Logged: true}.String() + `","values":{}}]}`, 400, "labels[0].values", "no column"},
 		{"feedback about nothing", "feedback", "application/json", secret, `{"labels":[{"label":true}]}`, 400, "labels[0].id", "one of them"},
 		{"feedback bad id", "feedback", "application/json", secret, `{"labels":[{"id":"x","label":true}]}`, 400, "labels[0].id", "no prediction id"},
 		{"feedback unknown id", "feedback", "application/json", secret, `{"labels":[{"id":"` + serve.ID{Offset: 1 << 40, Logged: true}.String() + `","label":true}]}`, 404, "labels[0]", "no such prediction"},

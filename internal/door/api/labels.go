@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"slices"
 
 	"rondo.dev/rondo/internal/lib/column"
 	"rondo.dev/rondo/internal/lib/nearest"
@@ -142,6 +143,8 @@ func (l *labelReader) one(i int) error {
 		return l.wrong(i, "id", "a label is about an id or a key, one of them")
 	case hasLabel == hasValues:
 		return l.wrong(i, "label", "a label gives the target as label, or the columns it is derived from as values, one of them")
+	case hasValues && !slices.Contains(l.values.seen, i+1):
+		return l.wrong(i, "values", "names no column")
 	case hasKey && len(l.shape.Key) == 0:
 		return l.wrong(i, "key", "the model declares no key; send the id")
 	}

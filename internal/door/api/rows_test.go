@@ -195,3 +195,23 @@ func FuzzRows(f *testing.F) {
 		}
 	})
 }
+
+func FuzzLabels(f *testing.F) {
+	shape := &serve.Shape{Target: serve.Field{Name: "late", Type: column.Bool}, Labels: []serve.Field{{Name: "delay", Type: column.Int64}},
+		Key: []serve.Field{{Name: "date", Type: column.Timestamp, Required: true}, {Name: "nth", Type: column.Int64}}}
+	f.Add([]byte(`{"labels":[{"id":"p_0000000000000000000g","label":true},{"key":{"date":"2001-01-01","nth":2},"label":null}]}`))
+	f.Add([]byte(`{"labels":[{"key":{"date":"2001-01-01"},"values":{"delay":"9007199254740993"}}]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		labels, err := readLabels(b, shape, 50)
+		if err != nil {
+			return
+		}
+		n := len(labels.IDs)
+		if n == 0 || n > 50 || labels.Outcome.Rows() != n || labels.Keys != nil && labels.Keys.Rows() != n {
+			t.Fatalf("%d labels, %d outcomes", n, labels.Outcome.Rows())
+		}
+		if !json.Valid(b) {
+			t.Fatalf("accepted what is no JSON: %q", b)
+		}
+	})
+}

@@ -52,7 +52,7 @@ func newEndpoint(m Model, opt Options) (*Endpoint, error) {
 		name: m.Spec.Name, kind: m.Spec.Task.Kind, revision: m.Revision, spec: m.Spec, rows: m.Rows, sig: m.Signature,
 		set: m.History, live: history.NewLive(m.History, history.LiveOptions{}), numbers: transform.NewNumbers(opt.OpenKeys),
 		target: m.Spec.Task.Target, makes: map[string]bool{}, tail: done,
-		open:   openKeys{limit: opt.OpenKeys, at: map[rowhash.Key]place{}},
+		open:   openKeys{limit: opt.OpenKeys, now: map[rowhash.Key]place{}},
 		seen:   memory{limit: opt.Remember, at: map[string]remembered{}},
 		recent: recent{limit: opt.CacheRows, at: map[uint64]known{}},
 	}

@@ -161,7 +161,7 @@ func (s *Server) resolve(e *Endpoint, labels Labels) (*about, *Receipt, error) {
 			continue
 		default:
 			e.mu.Lock()
-			found, ok := e.open.at[keys[i]]
+			found, ok := e.open.find(keys[i])
 			e.mu.Unlock()
 			if !ok {
 				receipt.Refused = append(receipt.Refused, Refusal{i, "no open prediction has this key"})

@@ -36,7 +36,7 @@ import (
 
 // Options; zero is what a good engineer would choose.
 type Options struct {
-	OpenKeys  int // predictions that feedback can name by key; 500,000 a model, the oldest are dropped and counted
+	OpenKeys  int // predictions that feedback can name by key, at most; 500,000 a model, the oldest are dropped and counted
 	Remember  int // idempotency keys remembered a model; 10,000
 	CacheRows int // rows of recent records kept in memory for their feedback; 50,000 a model
 	Logger    *slog.Logger

@@ -6,13 +6,12 @@ import (
 	"rondo.dev/rondo/internal/predlog"
 )
 
-// openKeys finds the newest prediction of a key; the oldest keys make room for new ones.
+// openKeys finds the newest prediction of a key. It keeps at least the newest limit/2 and at most limit keys: two
+// generations, of which the older is dropped whole when the younger is full.
 type openKeys struct {
-	limit   int
-	at      map[rowhash.Key]place
-	order   []rowhash.Key // a ring once it is full
-	next    int
-	dropped uint64
+	limit      int
+	now, older map[rowhash.Key]place
+	dropped    uint64
 }
 
 // place is a row of a record.
@@ -22,19 +21,19 @@ type place struct {
 }
 
 func (o *openKeys) put(key rowhash.Key, p place) {
-	if _, ok := o.at[key]; ok {
-		o.at[key] = p
-		return
+	if len(o.now) >= max(1, o.limit/2) {
+		o.dropped += uint64(len(o.older))
+		o.older, o.now = o.now, make(map[rowhash.Key]place)
 	}
-	if len(o.order) < o.limit {
-		o.order = append(o.order, key)
-	} else {
-		delete(o.at, o.order[o.next])
-		o.order[o.next] = key
-		o.next = (o.next + 1) % o.limit
-		o.dropped++
+	o.now[key] = p
+}
+
+func (o *openKeys) find(key rowhash.Key) (place, bool) {
+	p, ok := o.now[key]
+	if !ok {
+		p, ok = o.older[key]
 	}
-	o.at[key] = p
+	return p, ok
 }
 
 // memory remembers idempotency keys with the record that each of them made; the oldest are forgotten.

@@ -51,6 +51,18 @@ func (s *Server) WriteMetrics(w io.Writer) error {
 			return err
 		}
 	}
+	if _, err := fmt.Fprint(w, "# HELP rondo_serve_dropped_keys_total Predictions that feedback can name by id only by now.\n# TYPE rondo_serve_dropped_keys_total counter\n"); err != nil {
+		return err
+	}
+	for _, model := range models {
+		e := r.table[model].Endpoint
+		e.mu.Lock()
+		dropped := e.open.dropped
+		e.mu.Unlock()
+		if _, err := fmt.Fprintf(w, "rondo_serve_dropped_keys_total{model=%q} %d\n", model, dropped); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
