@@ -104,7 +104,7 @@ func TestPredictRefusesRowsOfAnotherShape(t *testing.T) {
 	models, tables := smallModels(t)
 	for name, call := range map[string]func(){
 		"short row":    func() { models[0].Predict(tables[0].Values[:6], make([]float64, 1)) },
-		"short out":    func() { models[1].Predict(tables[1].Values[:7], make([]float64, 2, 2)) },
+		"short out":    func() { models[1].Predict(tables[1].Values[:7], make([]float64, 2)) },
 		"batch values": func() { models[0].PredictBatch(tables[0].Values[:15], 2, make([]float64, 2), 1) },
 		"batch out":    func() { models[0].PredictBatch(tables[0].Values[:14], 2, make([]float64, 1), 1) },
 	} {

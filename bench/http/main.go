@@ -48,7 +48,7 @@ func main() {
 	rounds := flag.Int("rounds", 3, "how often everything is measured")
 	least := flag.Float64("atleast", 0, "fail when the ratio to the JSON echo is below this")
 	flag.Parse()
-	err := errors.New("unreachable")
+	var err error
 	if dir := os.Getenv(childFlag); dir != "" {
 		err = answer(dir)
 	} else {
