@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -86,6 +87,9 @@ func Open(ctx context.Context, c Config) (*App, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Threads == 0 {
+		c.Threads = min(2, runtime.NumCPU())
 	}
 	if c.Listen == "" {
 		c.Listen = "127.0.0.1:0"

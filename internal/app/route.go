@@ -137,7 +137,7 @@ func (a *App) endpoint(ctx context.Context, r routed) (*serve.Endpoint, error) {
 		}
 	}
 	return a.Serve.Open(ctx, serve.Model{Spec: r.model.Spec, Revision: r.model.Revision, Rows: rows, Signature: signature,
-		History: set, Facts: facts})
+		History: set, Facts: facts, Profile: seen})
 }
 
 func (a *App) version(ctx context.Context, v *rondo.Version) (*serve.Version, error) {

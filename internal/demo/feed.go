@@ -15,12 +15,16 @@ import (
 
 // feed is what the airline knows: every flight, in the order in which it leaves and in the order in which it lands.
 type feed struct {
-	flights *column.Table // raw columns with the running number
-	left    []int64       // when a flight left, UTC microseconds
-	landed  []int64       // when its outcome is known
-	asked   []bool        // whether this flight is a question, or only an event
-	byLeft  []int32       // the questions, by (left, source order of equal keys)
-	byLand  []int32       // all flights, by landed
+	airports            []string
+	origin, destination []uint16 // of airports: text would be two pointers a flight, and every garbage collection follows them
+	date                []int64  // local, microseconds
+	distance, delay     []int32
+	nth                 []uint8
+	left                []int64 // when a flight left, UTC microseconds
+	landed              []int64 // when its outcome is known
+	asked               []bool  // whether this flight is a question, or only an event
+	byLeft              []int32 // the questions, by (left, key, source order of equal keys)
+	byLand              []int32 // all flights, by landed
 }
 
 // tick is how far the feed moves at once. No flight is shorter than half an hour, so what lands within a tick left before
@@ -62,23 +66,45 @@ func readFeed(ctx context.Context, eng engine.Engine, rows *transform.Rows, dir 
 	if err := rows.Number(frame, transform.NewNumbers(0)); err != nil {
 		return nil, fmt.Errorf("number the flights: %w", err)
 	}
-	f := &feed{left: frame.Time, landed: frame.Known, asked: make([]bool, len(frame.Time)), flights: &column.Table{}}
-	for _, name := range append(slices.Clone(raw.Names), "nth") {
-		f.flights.Set(name, frame.Table.Column(name))
-	}
-	from := start.UnixMicro()
+	f := &feed{}
+	places := make(map[string]uint16)
+	var keys []transform.Key
+	from, t := start.UnixMicro(), frame.Table
 	for i, key := range frame.Base {
-		if frame.Bad[i] >= 0 || f.landed[i] < from || !picks(key, s.keep, 0) {
+		if frame.Bad[i] >= 0 || frame.Known[i] < from || !picks(key, s.keep, 0) {
 			continue
 		}
-		if f.asked[i] = f.left[i] >= from && picks(key, s.ask, 4); f.asked[i] {
-			f.byLeft = append(f.byLeft, int32(i))
+		n := int32(len(f.left))
+		f.add(t, i, places)
+		f.left, f.landed = append(f.left, frame.Time[i]), append(f.landed, frame.Known[i])
+		asked := frame.Time[i] >= from && picks(key, s.ask, 4)
+		if f.asked = append(f.asked, asked); asked {
+			f.byLeft = append(f.byLeft, n)
 		}
-		f.byLand = append(f.byLand, int32(i))
+		f.byLand = append(f.byLand, n)
+		keys = append(keys, key)
 	}
-	f.sort(f.byLeft, f.left, frame.Base)
-	f.sort(f.byLand, f.landed, frame.Base)
+	f.sort(f.byLeft, f.left, keys)
+	f.sort(f.byLand, f.landed, keys)
 	return f, nil
+}
+
+// add keeps one flight.
+func (f *feed) add(t *column.Table, i int, places map[string]uint16) {
+	code := func(name string) uint16 {
+		airport := t.Column(name).Strings[i]
+		n, ok := places[airport]
+		if !ok {
+			n = uint16(len(f.airports))
+			places[airport], f.airports = n, append(f.airports, airport)
+		}
+		return n
+	}
+	f.origin, f.destination = append(f.origin, code("origin")), append(f.destination, code("destination"))
+	f.date = append(f.date, t.Column("date").Ints[i])
+	f.distance = append(f.distance, int32(t.Column("distance").Ints[i]))
+	f.delay = append(f.delay, int32(t.Column("delay").Ints[i]))
+	f.nth = append(f.nth, uint8(t.Column("nth").Ints[i]))
 }
 
 // sort orders flights by an instant, equal instants by key, equal keys as the source has them.
@@ -120,9 +146,38 @@ func between(order []int32, at []int64, from, to time.Time) []int32 {
 func (f *feed) take(rows []int32, names ...string) *column.Table {
 	t := &column.Table{}
 	for _, name := range names {
-		t.Set(name, f.flights.Column(name).Take(rows))
+		switch name {
+		case "origin":
+			t.Set(name, f.text(rows, f.origin))
+		case "destination":
+			t.Set(name, f.text(rows, f.destination))
+		case "date":
+			t.Set(name, numbers(column.Timestamp, rows, f.date))
+		case "distance":
+			t.Set(name, numbers(column.Int64, rows, f.distance))
+		case "delay":
+			t.Set(name, numbers(column.Int64, rows, f.delay))
+		case "nth":
+			t.Set(name, numbers(column.Int64, rows, f.nth))
+		}
 	}
 	return t
+}
+
+func (f *feed) text(rows []int32, codes []uint16) *column.Vector {
+	v := column.New(column.String, len(rows))
+	for i, r := range rows {
+		v.Strings[i] = f.airports[codes[r]]
+	}
+	return v
+}
+
+func numbers[T int64 | int32 | uint8](kind column.Type, rows []int32, from []T) *column.Vector {
+	v := column.New(kind, len(rows))
+	for i, r := range rows {
+		v.Ints[i] = int64(from[r])
+	}
+	return v
 }
 
 // outcomes parts flights that landed into those that were asked about and the others.

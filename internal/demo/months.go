@@ -171,8 +171,8 @@ var (
 	emptyOrigins = time.Date(2001, 2, 22, 12, 0, 0, 0, time.UTC)
 )
 
-// morning is how long a bad feed lasts.
-const morning = 4 * time.Hour
+// badRows is how many flights a bad feed has: the newest ones, a morning's worth.
+const badRows = 3000
 
 func (t *teller) interrupt(ctx context.Context, at time.Time, declared control.Declaration) error {
 	switch {
@@ -196,13 +196,13 @@ func (t *teller) interrupt(ctx context.Context, at time.Time, declared control.D
 
 // badFeed sends the morning's flights once more, spoiled, as a partner's broken export would.
 func (t *teller) badFeed(ctx context.Context, at time.Time, what string, spoil func(*column.Table)) error {
-	rows := between(t.feed.byLand, t.feed.landed, at.Add(-morning), at)
+	rows := between(t.feed.byLand, t.feed.landed, begin, at)
+	rows = rows[max(0, len(rows)-badRows):]
 	table := t.feed.take(rows, "date", "origin", "destination", "distance", "delay")
 	spoil(table)
 	_, err := t.client.Events(ctx, model, table, api.Ask{Key: what + "/" + at.Format(time.RFC3339), Local: "date"})
 	if err == nil {
-		t.say("A bad feed", "a morning with %s: the rows fail their checks and are set aside; the champion goes on", what)
-		return nil
+		return fmt.Errorf("a feed with %s was taken for a good one", what)
 	}
 	if rondo.KindOf(err) == rondo.Refused {
 		t.say("A bad feed", "a morning with %s is set aside whole: %v; the champion goes on", what, err)

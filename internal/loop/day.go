@@ -132,6 +132,9 @@ func (l *Loop) day(ctx context.Context, w *work) (result, error) {
 		return result{postpone: until}, nil
 	}
 	r := result{}
+	if r.decisions, err = l.setAside(ctx, w, day); err != nil {
+		return result{}, err
+	}
 	state := dayState{}
 	// 3. Champion and everybody else on the same rows.
 	losses, err := l.dayLosses(ctx, w, s, e)

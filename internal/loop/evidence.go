@@ -81,7 +81,14 @@ func (l *Loop) frame(ctx context.Context, w *work, e *evidence, raw *column.Tabl
 	if err != nil {
 		return nil, err
 	}
-	frame, err := rows.Prepare(raw, true)
+	signature := rows.Signature()
+	told := raw.Shallow()
+	for _, name := range signature.Names(transform.Label) {
+		if told.Column(name) == nil { // all was told as the target itself
+			told.Set(name, column.AllNull(signature.Column(name).Type, raw.Rows()))
+		}
+	}
+	frame, err := rows.Prepare(told, true)
 	if err != nil {
 		return nil, err
 	}
@@ -90,9 +97,7 @@ func (l *Loop) frame(ctx context.Context, w *work, e *evidence, raw *column.Tabl
 			frame.Table.Set(h.Name, v)
 		}
 	}
-	if v := raw.Column(w.served.Task.Target); v != nil && frame.Table.Column(w.served.Task.Target) == nil {
-		frame.Table.Set(w.served.Task.Target, v)
-	}
+	tellTarget(frame.Table, raw.Column(w.served.Task.Target), w.served.Task.Target)
 	target, err := rows.Target(frame.Table)
 	if err != nil {
 		return nil, err
@@ -245,6 +250,28 @@ func (l *Loop) moved(ctx context.Context, w *work, e *evidence) ([]rondo.Fact, e
 	return facts, nil
 }
 
+// setAside makes a Decision of each feed that the doors set aside whole on that day.
+func (l *Loop) setAside(ctx context.Context, w *work, day time.Time) (out []*rondo.Decision, err error) {
+	query := predlog.Query{Model: w.step.Model, Kinds: []predlog.Kind{predlog.SetAside},
+		FromAt: day.UnixMicro(), ToAt: day.Add(oneDay).UnixMicro()}
+	for r, err := range l.Log.Scan(query) {
+		if err != nil {
+			return nil, fmt.Errorf("feeds that were set aside: %w", err)
+		}
+		rule := "batch checks"
+		if len(out) > 0 {
+			rule += " " + ordinal(len(out)+1)
+		}
+		d := l.decision(w, rondo.Quarantined, rule, rondo.Numeric("rows", float64(r.Table.Rows())))
+		if why := r.Table.Column(predlog.ReasonColumn); why != nil {
+			d.Numbers = append(d.Numbers, rondo.Textual("reason", why.Text(0)))
+		}
+		d.Alternatives = []string{"the champion " + string(w.champion.ID) + " goes on answering"}
+		out = append(out, d)
+	}
+	return out, ctx.Err()
+}
+
 // canaryHealth counts what the challenger answered in [from, to).
 func (l *Loop) canaryHealth(ctx context.Context, model string, challenger rondo.VersionID, from, to time.Time) (rollout.Health, error) {
 	var h rollout.Health
@@ -284,4 +311,28 @@ func finite(t *column.Table, i int) bool {
 		}
 	}
 	return true
+}
+
+// tellTarget puts targets that were told as such over those that are derived.
+func tellTarget(t *column.Table, told *column.Vector, target string) {
+	derived := t.Column(target)
+	if told == nil || told == derived {
+		return
+	}
+	if derived == nil || derived.Type != told.Type {
+		t.Set(target, told)
+		return
+	}
+	rows := make([]int32, told.Len())
+	both := &column.Vector{Type: told.Type}
+	if both.Append(told) != nil || both.Append(derived) != nil {
+		return // of equal type, they append
+	}
+	for i := range rows {
+		rows[i] = int32(i)
+		if told.IsNull(i) {
+			rows[i] = int32(told.Len() + i)
+		}
+	}
+	t.Set(target, both.Take(rows))
 }

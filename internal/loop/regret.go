@@ -38,7 +38,7 @@ func (l *Loop) cheap(ctx context.Context, w *work) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	q := data.Request{Split: everything(w.spec()), Sample: probeShare}
+	q := data.Request{Split: everything(w.spec()), Sample: probeShare, Lean: true}
 	name := probeValue
 	if w.step.Kind == "twin" {
 		name = twinValue

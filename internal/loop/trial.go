@@ -139,7 +139,7 @@ func (l *Loop) pastDays(ctx context.Context, w *work, from, to time.Time) (past 
 	span := to.Sub(from) / backtestOrigins
 	for o := range backtestOrigins {
 		origin := from.Add(time.Duration(o) * span)
-		ds, entry, err := l.dataset(ctx, w, data.Request{Now: origin, Split: everything(w.spec()), Sample: backtestShare})
+		ds, entry, err := l.dataset(ctx, w, data.Request{Now: origin, Split: everything(w.spec()), Sample: backtestShare, Lean: true})
 		if err != nil {
 			return nil, 0, nil, fmt.Errorf("backtest at %s: %w", origin.Format(time.DateOnly), err)
 		}

@@ -39,6 +39,7 @@ const (
 	Prediction Kind = 1
 	Feedback   Kind = 2
 	Event      Kind = 3
+	SetAside   Kind = 4 // a feed that was refused as a whole: its rows, and why (ReasonColumn)
 
 	void Kind = 0   // space of a record that was refused after its offset had been given
 	end  Kind = 255 // the log was closed in order
@@ -52,6 +53,8 @@ func (k Kind) String() string {
 		return "feedback"
 	case Event:
 		return "event"
+	case SetAside:
+		return "set aside"
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
@@ -91,6 +94,7 @@ const (
 	AnsweredColumn = "answered_by" // predictions that several versions answered: which one answered the row
 	FeedbackOffset = "offset"      // feedback: which prediction it is about
 	FeedbackRow    = "row"
+	ReasonColumn   = "@reason" // feeds that were set aside: why, in the first row
 )
 
 // Errors that callers ask about.

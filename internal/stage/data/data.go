@@ -21,12 +21,13 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"rondo.dev/rondo/internal/history"
 	"rondo.dev/rondo/internal/lib/column"
+	"rondo.dev/rondo/internal/lib/expr"
 	"rondo.dev/rondo/internal/profile"
 	"rondo.dev/rondo/internal/rondo"
 	"rondo.dev/rondo/internal/seam/engine"
@@ -48,6 +49,9 @@ type Preparer struct {
 	engine  engine.Engine
 	objects object.Store
 	opt     Options
+
+	mu    sync.Mutex
+	spans map[string]int64 // by source: its newest row time
 }
 
 // New makes a preparer.
@@ -55,7 +59,7 @@ func New(eng engine.Engine, objects object.Store, opt Options) *Preparer {
 	if opt.Rows == 0 {
 		opt.Rows = 50_000_000
 	}
-	return &Preparer{engine: eng, objects: objects, opt: opt}
+	return &Preparer{engine: eng, objects: objects, opt: opt, spans: make(map[string]int64)}
 }
 
 // Request says what to prepare.
@@ -75,7 +79,9 @@ type Request struct {
 	// profile is the first.
 	Profile rondo.Digest
 	// Dry stops after the split: the dataset has counts and dates, and no bytes are kept. Logged is not read where it is nil.
-	Dry      bool
+	Dry bool
+	// Lean makes transform and matrices only: for a model that scores and is never answered with (a probe, a backtest).
+	Lean     bool
 	Progress func(rows, total int64) // total -1: not known; may be nil
 }
 
@@ -125,7 +131,17 @@ func (p *Preparer) Prepare(ctx context.Context, r Request) (*rondo.Dataset, erro
 	}
 	for _, step := range []func(context.Context) error{
 		w.readLogged, // 2. logged rows come first: they replace rows of the source
-		func(ctx context.Context) error { return w.readSource(ctx, files, fields, total) }, // 3. rows, in the source's order
+		func(ctx context.Context) error { // 3. rows, in the source's order, unless all are too old to matter
+			id, err := identify(files)
+			if err != nil || w.tooOld(id) {
+				return err
+			}
+			if err := w.readSource(ctx, files, fields, total); err != nil {
+				return err
+			}
+			w.remember(id)
+			return nil
+		},
 		w.checkFeed,  // 4. is the feed as a whole like those before it?
 		w.finish,     // 5. which rows, in which part, with which history, transform and matrices
 		w.quarantine, // 6. what was set aside, and why
@@ -186,14 +202,18 @@ func (w *preparation) checkFeed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	feed := &column.Table{}
 	refs := w.stock.refs(func(c *chunk, i int) bool { return !c.logged && c.bad[i] < 0 })
 	if len(refs) == 0 {
 		return nil
 	}
-	for _, c := range before.Columns {
-		if slices.ContainsFunc(w.Spec.Data.BatchChecks, func(check string) bool { return strings.Contains(check, c.Name) }) && w.stock.has(c.Name) {
-			feed.Set(c.Name, w.stock.take(c.Name, refs))
+	feed := &column.Table{}
+	for _, text := range w.Spec.Data.BatchChecks {
+		check, err := expr.ParseBatchCheck(text)
+		if err != nil {
+			return fmt.Errorf("batch check %q: %w", text, err)
+		}
+		if w.stock.has(check.Column) {
+			feed.Set(check.Column, w.stock.take(check.Column, refs))
 		}
 	}
 	failed, err := profile.CheckBatch(w.Spec.Data.BatchChecks, before, feed)

@@ -42,8 +42,10 @@ func (w *preparation) finish(ctx context.Context) error {
 		w.count(refs, parts)
 		return nil
 	}
-	if err := w.facts(ctx, seen); err != nil {
-		return err
+	if !w.Lean {
+		if err := w.facts(ctx, seen); err != nil {
+			return err
+		}
 	}
 	for _, c := range w.stock.chunks {
 		c.hash, c.Base = nil, nil // all is sorted and split
@@ -51,6 +53,9 @@ func (w *preparation) finish(ctx context.Context) error {
 	past, err := w.pasts(seen, refs)
 	if err != nil {
 		return err
+	}
+	if w.Lean {
+		return w.fitOn(ctx, w.groups(refs, past, parts))
 	}
 	return w.fit(ctx, refs, past, parts)
 }
@@ -209,7 +214,43 @@ func (w *preparation) pasts(seen, refs []ref) ([]*column.Vector, error) {
 	if len(w.Spec.Data.History) == 0 {
 		return nil, nil
 	}
-	if len(seen) == len(refs) {
+	// Rows that were served with all of the history keep it, so it is computed for the others only.
+	names := w.history.Names()
+	served := make([]bool, len(w.stock.chunks))
+	for n, c := range w.stock.chunks {
+		served[n] = c.logged
+		for _, name := range names {
+			served[n] = served[n] && c.served.Column(name) != nil
+		}
+	}
+	var places []int32
+	var others []ref
+	for i, r := range refs {
+		if !served[r.chunk] {
+			places, others = append(places, int32(i)), append(others, r)
+		}
+	}
+	columns, err := w.computed(seen, others)
+	if err != nil {
+		return nil, err
+	}
+	if len(others) < len(refs) {
+		for n, v := range columns {
+			columns[n] = spread(v, places, len(refs))
+		}
+	}
+	for n, name := range names {
+		w.serve(name, columns[n], refs)
+	}
+	return columns, nil
+}
+
+// computed is the history of refs from all rows that it may see.
+func (w *preparation) computed(seen, refs []ref) ([]*column.Vector, error) {
+	switch len(refs) {
+	case 0:
+		seen = nil
+	case len(seen):
 		seen = refs // all rows are in the window: one copy serves as both
 	}
 	facts := w.factsOf(seen)
@@ -217,14 +258,24 @@ func (w *preparation) pasts(seen, refs []ref) ([]*column.Vector, error) {
 	if len(seen) != len(refs) {
 		rows, keys = w.stock.table(w.history.RowColumns(), refs), w.stock.keys(refs)
 	}
-	columns, err := w.history.Columns(rows, instants(refs, w.stock.time), keys, facts)
-	if err != nil {
-		return nil, err
+	return w.history.Columns(rows, instants(refs, w.stock.time), keys, facts)
+}
+
+// spread puts the values of v at their places among rows; the others are missing.
+func spread(v *column.Vector, places []int32, rows int) *column.Vector {
+	out := column.AllNull(v.Type, rows)
+	for i, at := range places {
+		if v.IsNull(i) {
+			continue
+		}
+		out.Null[at] = false
+		if v.Type == column.Float64 {
+			out.Floats[at] = v.Floats[i]
+		} else {
+			out.Ints[at] = v.Ints[i]
+		}
 	}
-	for n, name := range w.history.Names() {
-		w.serve(name, columns[n], refs)
-	}
-	return columns, nil
+	return out
 }
 
 func (w *preparation) factsOf(refs []ref) history.Facts {
@@ -265,8 +316,7 @@ func (w *preparation) fit(ctx context.Context, refs []ref, past []*column.Vector
 	groups := w.groups(refs, past, parts)
 	train := groups[0]
 	if len(train.refs) == 0 {
-		return &rondo.Error{Kind: rondo.Invalid, Field: "data.split", Message: fmt.Sprintf(
-			"no rows are left to train on: %d in the window, %d of them taken out because their outcome is known only when the next part begins", len(refs), w.out.Purged)}
+		return w.nothing()
 	}
 	var writing errgroup.Group // rows and profile are written while the transform is fitted
 	var rows rondo.Digest
@@ -286,9 +336,18 @@ func (w *preparation) fit(ctx context.Context, refs []ref, past []*column.Vector
 	return nil
 }
 
+// nothing says that no rows are left to train on.
+func (w *preparation) nothing() error {
+	return &rondo.Error{Kind: rondo.Invalid, Field: "data.split", Message: fmt.Sprintf(
+		"no rows are left to train on; %d were taken out because their outcome is known only when the next part begins", w.out.Purged)}
+}
+
 // fitOn fits the transform on the first group and keeps everybody's matrix, and the rows of the other groups.
 func (w *preparation) fitOn(ctx context.Context, groups []*group) error {
 	train := groups[0]
+	if len(train.refs) == 0 {
+		return w.nothing()
+	}
 	target, err := w.rows.Target(train.table)
 	if err != nil {
 		return err
@@ -317,7 +376,7 @@ func (w *preparation) fitOn(ctx context.Context, groups []*group) error {
 		if err != nil {
 			return fmt.Errorf("keep the %s rows: %w", partNames[p], err)
 		}
-		if p > 0 {
+		if p > 0 && !w.Lean {
 			if part.Object, err = w.putRows(ctx, g); err != nil {
 				return fmt.Errorf("keep the %s rows: %w", partNames[p], err)
 			}

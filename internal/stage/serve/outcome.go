@@ -28,6 +28,9 @@ func (s *Server) Events(ctx context.Context, model string, rows *column.Table, m
 	if receipt, err := s.receipt(e, meta.Key, predlog.Event); receipt != nil || err != nil {
 		return receipt, err
 	}
+	if err := s.setAsideBefore(e, meta.Key); err != nil {
+		return nil, err
+	}
 	raw, err := e.complete(rows, s.clk.Now().UnixMicro())
 	if err != nil {
 		return nil, err
@@ -42,6 +45,9 @@ func (s *Server) Events(ctx context.Context, model string, rows *column.Table, m
 	}
 	if err := notAhead(frame, s.clk.Now().UnixMicro()); err != nil {
 		return nil, err
+	}
+	if reason, err := e.badFeed(frame); err != nil || reason != "" {
+		return nil, s.setAside(e, raw, reason, meta, err)
 	}
 	if err := e.rows.Number(frame, e.numbers); err != nil {
 		return nil, err

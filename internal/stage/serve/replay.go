@@ -57,6 +57,9 @@ func (s *Server) replay(e *Endpoint, r *predlog.Record) error {
 		}
 		e.evict(frame.Time)
 		return nil
+	case predlog.SetAside:
+		e.remember(r)
+		return nil
 	case predlog.Feedback:
 		e.remember(r)
 		offsets, rows := r.Table.Column(predlog.FeedbackOffset), r.Table.Column(predlog.FeedbackRow)

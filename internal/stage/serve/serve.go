@@ -29,6 +29,7 @@ import (
 	"rondo.dev/rondo/internal/lib/clock"
 	"rondo.dev/rondo/internal/lib/column"
 	"rondo.dev/rondo/internal/predlog"
+	"rondo.dev/rondo/internal/profile"
 	"rondo.dev/rondo/internal/rondo"
 	"rondo.dev/rondo/internal/seam/predict"
 	"rondo.dev/rondo/internal/transform"
@@ -83,6 +84,8 @@ type Model struct {
 	Signature transform.Signature // as observed in training; zero: that of Rows
 	History   *history.Set
 	Facts     history.Facts // of the source, in order of arrival; Table nil: none
+	// Profile is of the rows that the champion was trained on: what whole feeds are held against. Nil: they are not.
+	Profile *profile.Profile
 }
 
 // Version is a loaded version. Its Model is closed when no route and no request uses it any more.
