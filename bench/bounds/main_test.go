@@ -1,0 +1,56 @@
+package main
+
+import (
+	"io"
+	"os"
+	"strings"
+	"testing"
+)
+
+func answers(list ...string) func([]string) ([]byte, error) {
+	return func([]string) ([]byte, error) {
+		first := list[0]
+		if len(list) > 1 {
+			list = list[1:]
+		}
+		return []byte(first), nil
+	}
+}
+
+func TestABoundIsMissedTwiceOrNotAtAll(t *testing.T) {
+	half, three := 0.5, 3.0
+	p := program{Name: "x", Bounds: []bound{{Number: "ratio", AtLeast: &half}, {Number: "inner.p99", AtMost: &three}}}
+	good, slow, late := `{"ratio": 0.5, "inner": {"p99": 3}}`, `{"ratio": 0.49, "inner": {"p99": 3}}`, `{"ratio": 0.5, "inner": {"p99": 3.1}}`
+	for name, c := range map[string]struct {
+		answers []string
+		kept    bool
+	}{
+		"kept":           {[]string{good}, true},
+		"busy once":      {[]string{slow, good}, true},
+		"slow":           {[]string{slow}, false},
+		"late":           {[]string{late}, false},
+		"number missing": {[]string{`{"ratio": 0.6}`}, false},
+		"null":           {[]string{`{"ratio": null, "inner": {"p99": 3}}`}, false},
+		"no document":    {[]string{``}, false},
+	} {
+		if err := p.twice(answers(c.answers...), io.Discard); (err == nil) != c.kept {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestEveryBoundSaysWhereItComesFrom(t *testing.T) {
+	text, err := os.ReadFile("../bounds.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if programs, err := read(text); err != nil || len(programs) == 0 {
+		t.Errorf("%d programs, %v", len(programs), err)
+	}
+	for _, bad := range []string{"- {name: a}", "- {name: a, run: [x], bounds: [{number: n, on: m, date: d}]}",
+		"- {name: a, run: [x], bounds: [{number: n, on: m, date: d, atLeast: 1, atMost: 2}]}", "- {name: a, wrong: 1}"} {
+		if _, err := read([]byte(bad)); err == nil {
+			t.Errorf("%s is no error", strings.TrimSpace(bad))
+		}
+	}
+}
