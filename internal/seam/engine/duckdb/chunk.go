@@ -1,6 +1,7 @@
 package duckdb
 
 import (
+	"fmt"
 	"math"
 	"unsafe"
 
@@ -54,8 +55,11 @@ func (b *batch) table() *column.Table {
 	return &column.Table{Names: b.names, Columns: b.columns}
 }
 
+// maxChunkText bounds the text of one chunk: a small Parquet file may repeat a large text in every row.
+const maxChunkText = 256 << 20
+
 // take appends the n rows of a chunk.
-func (b *batch) take(c bindings.DataChunk, n int) {
+func (b *batch) take(c bindings.DataChunk, n int) error {
 	for i, v := range b.columns {
 		vec := bindings.DataChunkGetVector(c, bindings.IdxT(i))
 		data := bindings.VectorGetData(vec)
@@ -77,10 +81,13 @@ func (b *batch) take(c bindings.DataChunk, n int) {
 		case column.Timestamp:
 			b.finiteTimes(i, v.Ints[at:], at)
 		case column.String:
-			b.texts(i, v.Strings[at:], unsafe.Slice((*text)(data), n), at)
+			if err := b.texts(i, v.Strings[at:], unsafe.Slice((*text)(data), n), at); err != nil {
+				return err
+			}
 		}
 	}
 	b.rows += n
+	return nil
 }
 
 // takeNulls reads the validity of a vector and zeroes what is missing.
@@ -153,14 +160,16 @@ func (t *text) bytes() []byte {
 }
 
 // texts copies the texts of a vector; equal short ones of a column share memory.
-func (b *batch) texts(i int, dst []string, src []text, at int) {
-	known, last := b.known[i], ""
+func (b *batch) texts(i int, dst []string, src []text, at int) error {
+	known, last, before := b.known[i], "", b.bytes
 	for j := range src {
 		if b.isNull(i, at+j) {
 			continue
 		}
 		raw := src[j].bytes()
-		b.bytes += len(raw) + 4
+		if b.bytes += len(raw) + 4; b.bytes-before > maxChunkText {
+			return fmt.Errorf("column %q holds more than %d MiB of text in %d rows", b.names[i], maxChunkText>>20, j+1)
+		}
 		if string(raw) == last {
 			dst[j] = last
 			continue
@@ -174,6 +183,7 @@ func (b *batch) texts(i int, dst []string, src []text, at int) {
 		}
 		dst[j], last = s, s
 	}
+	return nil
 }
 
 // textAt is one text of a vector that is read once; null is "".

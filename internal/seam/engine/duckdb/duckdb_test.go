@@ -2,7 +2,9 @@ package duckdb
 
 import (
 	"context"
+	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -37,6 +39,45 @@ func TestReadEndsAtItsTimeLimit(t *testing.T) {
 	_, _, err := e.Describe(context.Background(), engine.Source{Files: []string{filepath.Join(t.TempDir(), "a.csv")}})
 	if err == nil || !strings.Contains(err.Error(), "not read within 1ms") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestChildEndsWithItsParent(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.Command(self, "engine-child")
+	in, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := child.StdoutPipe(); err != nil { // nobody reads: the child stands still once the pipe is full
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.NewEncoder(in).Encode(request{Files: flights(t), Memory: 1 << 30, Threads: 1}); err != nil {
+		t.Fatal(err)
+	}
+	in.Close() // what the system does when the parent dies
+	if _, err := child.Process.Wait(); err != nil || t.Context().Err() != nil {
+		t.Error(err)
+	}
+}
+
+func TestLittleMemoryIsEnoughForMuchData(t *testing.T) {
+	e := newEngine(t, Options{Memory: 64 << 20, Threads: 1})
+	rows := 0
+	for b, err := range e.Read(context.Background(), engine.Source{Files: flights(t)[:1]}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows += b.Table.Rows()
+	}
+	if rows != 508_239 {
+		t.Errorf("%d rows", rows)
 	}
 }
 

@@ -78,8 +78,7 @@ func (s *session) read(in input, fields []field, limit int64, w *batchWriter) (*
 			}
 			b.reset()
 		}
-		b.take(c, n)
-		return nil
+		return b.take(c, n)
 	})
 	if pipe == nil && err == nil {
 		pipe = w.write(b.table())

@@ -47,6 +47,9 @@ func hostile(t *testing.T, e engine.Engine) {
 	claims := file(t, "huge.parquet", string(huge))
 	refused(t, e, engine.Source{Files: []string{claims}}, claims, "")
 
+	bomb := parquet(t, "bomb.parquet") // 1,200 rows of 256 KiB in a few kB
+	refused(t, e, engine.Source{Files: []string{bomb}}, bomb, "")
+
 	rng := rand.New(rand.NewPCG(1, 2))
 	junk := make([]byte, 1<<20)
 	for i := range junk {

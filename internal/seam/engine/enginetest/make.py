@@ -21,3 +21,5 @@ pq.write_table(pa.table({"id": [1, 2], "tags": [["a"], ["b", "c"]]}), "testdata/
 pq.write_table(pa.table({"n": pa.array(range(150_000), pa.int64()), "s": [f"r{i % 7}" for i in range(150_000)]}),
                "testdata/many.parquet", row_group_size=40_000, compression="zstd", use_dictionary=["s"],
                column_encoding={"n": "DELTA_BINARY_PACKED"})
+pq.write_table(pa.table({"n": pa.array(range(1200), pa.int64()), "s": ["ab"[i % 2] * (1 << 18) for i in range(1200)]}),
+               "testdata/bomb.parquet", compression="zstd", use_dictionary=["s"], dictionary_pagesize_limit=1 << 26, write_statistics=False)
