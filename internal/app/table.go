@@ -2,13 +2,16 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"rondo.dev/rondo/internal/lib/column"
 	"rondo.dev/rondo/internal/rondo"
 	"rondo.dev/rondo/internal/seam/engine"
 	"rondo.dev/rondo/internal/seam/engine/duckdb"
+	"rondo.dev/rondo/internal/stage/data"
 )
 
 // Table is a file, or several alike, read whole or up to a number of rows.
@@ -18,13 +21,16 @@ type Table struct {
 	Whole bool            // no row was left out
 }
 
-// ReadTable reads files at absolute paths, outside any installation: nothing is kept.
-func ReadTable(ctx context.Context, files []string, rows int) (*Table, error) {
-	self, err := os.Executable()
+// ReadTable reads a source as a model file beside dir would name it, outside any installation: nothing is kept.
+func ReadTable(ctx context.Context, dir, source string, rows int) (*Table, error) {
+	files, err := data.Files(dir, source)
 	if err != nil {
-		return nil, fmt.Errorf("find this program: %w", err)
+		return nil, err
 	}
-	eng := duckdb.New([]string{self, "engine-child"}, duckdb.Options{})
+	eng, err := reader()
+	if err != nil {
+		return nil, err
+	}
 	fields, _, err := eng.Describe(ctx, engine.Source{Files: files})
 	if err != nil {
 		return nil, err
@@ -46,7 +52,37 @@ func ReadTable(ctx context.Context, files []string, rows int) (*Table, error) {
 		out.Table, out.Whole = out.Slice(0, rows), false
 	}
 	if out.Rows() == 0 {
-		return nil, &rondo.Error{Kind: rondo.Invalid, Field: files[0], Message: "holds no rows"}
+		return nil, &rondo.Error{Kind: rondo.Invalid, Field: source, Message: "holds no rows"}
 	}
 	return out, nil
+}
+
+// ReadRows reads a file at an absolute path, in its order, some rows at a time. Types fixes those of columns that the file
+// has.
+func ReadRows(ctx context.Context, path string, types map[string]column.Type, use func(*column.Table) error) error {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return &rondo.Error{Kind: rondo.NotFound, Field: path, Message: "there is no such file"}
+	}
+	eng, err := reader()
+	if err != nil {
+		return err
+	}
+	for b, err := range eng.Read(ctx, engine.Source{Files: []string{path}, Types: types}) {
+		if err == nil {
+			err = use(b.Table)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reader is an engine of this program's own child.
+func reader() (engine.Engine, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	return duckdb.New([]string{self, "engine-child"}, duckdb.Options{}), nil
 }

@@ -2,10 +2,10 @@ package transform
 
 import "time"
 
-// parseTime reads "2001-01-31T23:59:59.123456" with a blank for the T if one likes, seconds and fraction or the whole
+// ParseTime reads "2001-01-31T23:59:59.123456" with a blank for the T if one likes, seconds and fraction or the whole
 // time of day left out if one likes, and Z or an offset behind it: then zoned is true and the result is an instant. Else
 // it is local, written as if it were UTC.
-func parseTime(s string) (us int64, zoned, ok bool) {
+func ParseTime(s string) (us int64, zoned, ok bool) {
 	date := len(s) >= 10 && s[4] == '-' && s[7] == '-'
 	if !date {
 		return 0, false, false

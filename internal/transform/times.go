@@ -41,7 +41,7 @@ func (r *Rows) readTime(v *column.Vector, i int) (us int64, isInstant, ok bool) 
 		return 0, false, false
 	}
 	if v.Type == column.String {
-		return parseTime(v.Strings[i])
+		return ParseTime(v.Strings[i])
 	}
 	return v.Ints[i], r.data.Time.Zone == "" && r.data.Time.ZoneColumn == "", true
 }

@@ -4,16 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"rondo.dev/rondo/internal/app"
 	"rondo.dev/rondo/internal/door/api"
 	"rondo.dev/rondo/internal/lib/column"
 	"rondo.dev/rondo/internal/rondo"
-	"rondo.dev/rondo/internal/seam/engine"
-	"rondo.dev/rondo/internal/seam/engine/duckdb"
 )
 
 // askRows is how many rows go into one request.
@@ -25,22 +23,14 @@ func readRows(ctx context.Context, file string, types map[string]column.Type, us
 	if err != nil {
 		return err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
-	}
-	eng := duckdb.New([]string{self, "engine-child"}, duckdb.Options{})
-	for batch, err := range eng.Read(ctx, engine.Source{Files: []string{path}, Types: types}) {
-		if err != nil {
-			return err
-		}
-		for from := 0; from < batch.Table.Rows(); from += askRows {
-			if err := use(batch.Table.Slice(from, min(from+askRows, batch.Table.Rows()))); err != nil {
+	return app.ReadRows(ctx, path, types, func(t *column.Table) error {
+		for from := 0; from < t.Rows(); from += askRows {
+			if err := use(t.Slice(from, min(from+askRows, t.Rows()))); err != nil {
 				return err
 			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 type predictCmd struct {
@@ -59,15 +49,14 @@ func (c *predictCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	local := ""
-	for _, f := range shape.Request {
-		if f.Local {
-			local = f.Name
-		}
+	unused, err := session.unused(ctx, c.Model, shape)
+	if err != nil {
+		return err
 	}
+	types, local := requestTypes(shape)
 	p := &printer{e: e, out: newTable(e.Out, "ID", "VERSION", "VALUE", "PROBABILITY", "OUTSIDE")}
-	err = readRows(ctx, c.File, nil, func(t *column.Table) error {
-		answer, err := session.Predict(ctx, c.Model, asked(t, shape), api.Ask{Local: local})
+	err = readRows(ctx, c.File, types, func(t *column.Table) error {
+		answer, err := session.Predict(ctx, c.Model, asked(t, shape, unused), api.Ask{Local: local})
 		if err != nil {
 			return err
 		}
@@ -79,12 +68,38 @@ func (c *predictCmd) Run(ctx context.Context, e *env) error {
 	return p.end()
 }
 
-// asked leaves out what a request cannot know: outcomes, and the target.
-func asked(t *column.Table, shape *api.Shape) *column.Table {
+// unused are the columns that a model's declaration drops and no question needs.
+func (s *session) unused(ctx context.Context, model string, shape *api.Shape) ([]string, error) {
+	list, err := s.Get(ctx, "models", model)
+	if err != nil || len(list.Models) == 0 || list.Models[0].Spec == nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(list.Models[0].Spec.Data.Drop, func(name string) bool {
+		return slices.ContainsFunc(shape.Request, func(f api.ShapeField) bool { return f.Name == name })
+	}), nil
+}
+
+// requestTypes are the types of a model's columns, and its time where that is written without an offset: a short file
+// would be read otherwise than the whole one was.
+func requestTypes(shape *api.Shape) (types map[string]column.Type, local string) {
+	types = make(map[string]column.Type, len(shape.Request))
+	for _, f := range shape.Request {
+		if t, err := column.ParseType(f.Type); err == nil {
+			types[f.Name] = t
+		}
+		if f.Local {
+			local = f.Name
+		}
+	}
+	return types, local
+}
+
+// asked leaves out what a request cannot know, outcomes and the target, and what the model says it drops.
+func asked(t *column.Table, shape *api.Shape, unused []string) *column.Table {
 	out := &column.Table{}
 	for i, name := range t.Names {
 		outcome := name == shape.Target || slices.ContainsFunc(shape.Outcomes, func(f api.ShapeField) bool { return f.Name == name })
-		if !outcome {
+		if !outcome && !slices.Contains(unused, name) {
 			out.Set(name, t.Columns[i])
 		}
 	}

@@ -8,9 +8,7 @@ import (
 	"rondo.dev/rondo/internal/rondo"
 )
 
-type initCmd struct{}
 type checkCmd struct{}
 
-func (c *initCmd) Run(context.Context, *env) error  { return rondo.Errorf(rondo.Unsupported, "later") }
 func (c *checkCmd) Run(context.Context, *env) error { return rondo.Errorf(rondo.Unsupported, "later") }
 func pages(*app.App) http.Handler                   { return nil }
