@@ -72,24 +72,28 @@ select row_number() over () - 1 as id, *, delay > 15 as late, date_part('hour', 
 from checked;
 """
 
-# An outcome counts when t-3h < known < t; both ends are open, times are whole microseconds.
+# An outcome counts when t-3h < known < t; both ends are open, times are whole microseconds. So it is what was known before t
+# less what was known by t-3h: running sums over outcomes (turn 1) and the two questions of each row, which stand before
+# (turn 0) and after (turn 2) the outcomes of the same microsecond.
 HISTORY_SQL = """
 create table {name} as
 select id, n, case when n > 0 then cast(s as double) / cast(n as double) end as value from (
-  select id, sum(one) over w as n, sum(late) over w as s from (
-    select null::bigint id, known as moment, {group} as g, late::bigint as late, 1 as one from flights
-    union all select id, t, {by} as g, 0, 0 from flights)
-  window w as (partition by g order by moment range between 10799999999 preceding and 1 preceding))
-where id is not null;
+  select id, sum(case turn when 0 then n else -n end) as n, sum(case turn when 0 then s else -s end) as s from (
+    select id, turn, sum(one) over w as n, sum(late) over w as s from (
+      select null::bigint as id, known as moment, 1 as turn, {group} as g, late::bigint as late, 1 as one from flights
+      union all select id, t, 0, {group}, 0, 0 from flights
+      union all select id, t - 10800000000, 2, {group}, 0, 0 from flights)
+    window w as (partition by g order by moment, turn rows unbounded preceding))
+  where turn <> 1 group by id);
 """
 
 
 def second_opinion(folder, source):
     db = duckdb.connect(config={"threads": 2})
-    db.execute("set timezone = 'UTC'")
+    db.execute("set timezone = 'UTC'; set enable_progress_bar = false")
     db.execute(SQL, {"source": f"{folder}/{source}", "airports": f"{folder}/airports.csv"})
     for name, group in zip(HISTORY, ["origin", "destination", "''"]):
-        db.execute(HISTORY_SQL.format(name=name, group=group, by=group))
+        db.execute(HISTORY_SQL.format(name=name, group=group))
     return db
 
 
