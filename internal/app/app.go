@@ -130,6 +130,9 @@ func (a *App) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	a.later(func() error { // nothing that this process started outlives an orderly end; the step is done again
+		return exec.Sweep(context.WithoutCancel(ctx), func(string, int) bool { return false })
+	})
 	if a.Prices, err = cost.LoadPrices(filepath.Join(a.Home, "prices.yaml")); err != nil {
 		return err
 	}

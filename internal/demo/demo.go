@@ -70,7 +70,8 @@ type teller struct {
 	client *api.Client
 	clock  *clock.Virtual
 	feed   *feed
-	scale  scale
+	ask    uint32 // one flight in so many is a question
+	end    time.Time
 	watch  clock.Stopwatch
 }
 
@@ -93,12 +94,12 @@ func Run(ctx context.Context, o Options, done func(*Story) error) error {
 		return err
 	}
 	o.Home = home
-	t := &teller{Options: o, watch: clock.Start(), scale: scale{keep: 1, ask: 4}}
-	if o.All {
-		t.scale.ask = 1
+	t := &teller{Options: o, watch: clock.Start(), ask: 4, end: end}
+	if o.All || o.Small {
+		t.ask = 1
 	}
 	if o.Small {
-		t.scale = scale{keep: 16, ask: 1}
+		t.end = smallEnd
 	}
 	if err := t.folder(); err != nil {
 		return err

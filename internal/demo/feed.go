@@ -3,12 +3,14 @@ package demo
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"rondo.dev/rondo/internal/lib/column"
+	"rondo.dev/rondo/internal/lib/order"
 	"rondo.dev/rondo/internal/seam/engine"
 	"rondo.dev/rondo/internal/transform"
 )
@@ -32,61 +34,82 @@ type feed struct {
 // outcome that it ought to have seen.
 const tick = 30 * time.Minute
 
-// scale says how much of the data takes part.
-type scale struct {
-	keep uint32 // one in so many routes-and-minutes is part of the feed at all
-	ask  uint32 // and of these one in so many is a question
-}
-
 // picks is a choice by hash of the key without its number, so that flights of equal keys stay together.
-func picks(key transform.Key, one uint32, salt int) bool {
-	n := uint32(key[salt]) | uint32(key[salt+1])<<8 | uint32(key[salt+2])<<16
-	return n%one == 0
+func picks(key transform.Key, oneIn uint32) bool {
+	return binary.LittleEndian.Uint32(key[:])%oneIn == 0
 }
 
-// readFeed reads the months and orders the flights that have not landed by start.
-func readFeed(ctx context.Context, eng engine.Engine, rows *transform.Rows, dir string, start time.Time, s scale) (*feed, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "2001-*.parquet"))
+// readFeed reads the months and orders the flights that have not landed by start; one in ask of them is a question.
+func readFeed(ctx context.Context, eng engine.Engine, rows *transform.Rows, pattern string, start time.Time, ask uint32) (*feed, error) {
+	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("no months of flights in %s", dir)
-	}
-	raw := &column.Table{}
-	for batch, err := range eng.Read(ctx, engine.Source{Files: files}) {
-		if err != nil {
-			return nil, fmt.Errorf("read the flights: %w", err)
-		}
-		if err := raw.Append(batch.Table); err != nil {
-			return nil, fmt.Errorf("read the flights: %w", err)
-		}
-	}
-	frame, err := rows.Prepare(distinct(raw), true)
-	if err != nil {
-		return nil, fmt.Errorf("order the flights: %w", err)
-	}
-	if err := rows.Number(frame, transform.NewNumbers(0)); err != nil {
-		return nil, fmt.Errorf("number the flights: %w", err)
+		return nil, fmt.Errorf("no months of flights at %s", pattern)
 	}
 	f := &feed{}
 	places := make(map[string]uint16)
 	var keys []transform.Key
-	from, t := start.UnixMicro(), frame.Table
-	for i, key := range frame.Base {
-		if frame.Bad[i] >= 0 || frame.Known[i] < from || !picks(key, s.keep, 0) {
-			continue
+	for batch, err := range eng.Read(ctx, engine.Source{Files: files}) {
+		if err != nil {
+			return nil, fmt.Errorf("read the flights: %w", err)
 		}
-		n := int32(len(f.left))
-		f.add(t, i, places)
-		f.left, f.landed = append(f.left, frame.Time[i]), append(f.landed, frame.Known[i])
-		asked := frame.Time[i] >= from && picks(key, s.ask, 4)
-		if f.asked = append(f.asked, asked); asked {
-			f.byLeft = append(f.byLeft, n)
+		frame, err := rows.Prepare(batch.Table, true)
+		if err != nil {
+			return nil, fmt.Errorf("order the flights: %w", err)
 		}
-		f.byLand = append(f.byLand, n)
-		keys = append(keys, key)
+		for i, key := range frame.Base {
+			if frame.Bad[i] >= 0 || frame.Known[i] < start.UnixMicro() {
+				continue
+			}
+			f.add(frame.Table, i, places)
+			f.left, f.landed = append(f.left, frame.Time[i]), append(f.landed, frame.Known[i])
+			keys = append(keys, key)
+		}
 	}
-	f.sort(f.byLeft, f.left, keys)
-	f.sort(f.byLand, f.landed, keys)
+	f.order(keys, start, ask)
 	return f, nil
+}
+
+// order sorts flights by instant and key, drops exact repeats and numbers flights of equal keys as the source has them.
+func (f *feed) order(keys []transform.Key, start time.Time, ask uint32) {
+	f.nth, f.asked = make([]uint8, len(keys)), make([]bool, len(keys))
+	repeated := make([]bool, len(keys))
+	inOrder(f.left, keys, func(i, before int32) {
+		f.nth[i] = 1
+		if before >= 0 && keys[before] == keys[i] {
+			f.nth[i] = f.nth[before] + 1
+			if repeated[i] = f.delay[before] == f.delay[i] && f.distance[before] == f.distance[i]; repeated[i] {
+				f.nth[i]--
+			}
+		}
+		if repeated[i] || f.left[i] < start.UnixMicro() || !picks(keys[i], ask) {
+			return
+		}
+		f.asked[i] = true
+		f.byLeft = append(f.byLeft, i)
+	})
+	inOrder(f.landed, keys, func(i, _ int32) {
+		if !repeated[i] {
+			f.byLand = append(f.byLand, i)
+		}
+	})
+}
+
+// inOrder visits rows by instant, equal instants by key, equal keys as they came, each with the one before it.
+func inOrder(at []int64, keys []transform.Key, visit func(i, before int32)) {
+	rows := order.Of(at)
+	before := int32(-1)
+	for from := 0; from < len(rows); {
+		to := from + 1
+		for to < len(rows) && at[rows[to]] == at[rows[from]] {
+			to++
+		}
+		slices.SortStableFunc(rows[from:to], func(a, b int32) int { return slices.Compare(keys[a][:], keys[b][:]) })
+		for _, i := range rows[from:to] {
+			visit(i, before)
+			before = i
+		}
+		from = to
+	}
 }
 
 // add keeps one flight.
@@ -104,30 +127,6 @@ func (f *feed) add(t *column.Table, i int, places map[string]uint16) {
 	f.date = append(f.date, t.Column("date").Ints[i])
 	f.distance = append(f.distance, int32(t.Column("distance").Ints[i]))
 	f.delay = append(f.delay, int32(t.Column("delay").Ints[i]))
-	f.nth = append(f.nth, uint8(t.Column("nth").Ints[i]))
-}
-
-// sort orders flights by an instant, equal instants by key, equal keys as the source has them.
-func (f *feed) sort(order []int32, at []int64, keys []transform.Key) {
-	slices.SortFunc(order, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(at[a], at[b]), slices.Compare(keys[a][:], keys[b][:]), cmp.Compare(a, b))
-	})
-}
-
-// distinct drops exact repeats: the airline tells a flight once.
-func distinct(raw *column.Table) *column.Table {
-	seen := make(map[transform.Key]struct{}, raw.Rows())
-	keep := make([]int32, 0, raw.Rows())
-	for i, h := range transform.RowHashes(raw) {
-		if _, again := seen[h]; !again {
-			seen[h] = struct{}{}
-			keep = append(keep, int32(i))
-		}
-	}
-	if len(keep) == raw.Rows() {
-		return raw
-	}
-	return raw.Take(keep)
 }
 
 // between are the flights of an order whose instant is in [from, to).

@@ -151,9 +151,9 @@ func (a *answered) add(b answered) {
 func (t *teller) months15(ctx context.Context, s *Story, first *rondo.Version) error {
 	var last answered
 	byVersion := map[rondo.VersionID]*answered{}
-	s.Last15d.To = time.Date(2001, 7, 1, 0, 0, 0, 0, time.UTC)
+	s.Last15d.To = t.end.Truncate(24 * time.Hour).Add(-24 * time.Hour)
 	s.Last15d.From = s.Last15d.To.AddDate(0, 0, -15)
-	for from := begin; from.Before(end); from = from.AddDate(0, 0, 15) {
+	for from := begin; from.Before(t.end); from = from.AddDate(0, 0, 15) {
 		rows, err := t.app.Loop.Answered(ctx, model, from, from.AddDate(0, 0, 15), first)
 		if err != nil {
 			return err

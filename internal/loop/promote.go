@@ -58,7 +58,7 @@ func (l *Loop) refitTrain(ctx context.Context, w *work) (result, error) {
 	}); err != nil {
 		return result{}, err
 	}
-	run, err := l.fitOn(ctx, w, ds, w.spec().Train, "")
+	run, entries, err := l.fitOn(ctx, w, ds, w.spec().Train, "")
 	if err != nil {
 		return result{}, err
 	}
@@ -76,7 +76,7 @@ func (l *Loop) refitTrain(ctx context.Context, w *work) (result, error) {
 	default:
 		kind = "backtest"
 	}
-	return result{entries: []rondo.Entry{l.entry(w, "train", run.CPU)}, write: func(tx store.Tx) error {
+	return result{entries: entries, write: func(tx store.Tx) error {
 		if err := tx.Records().AddRun(run); err != nil {
 			return err
 		}

@@ -52,13 +52,13 @@ func (l *Loop) cheap(ctx context.Context, w *work) (result, error) {
 	}
 	params := w.spec().Train
 	params.Trees = max(1, params.Trees/probeTrees)
-	run, err := l.fitOn(ctx, w, ds, params, "")
+	run, entries, err := l.fitOn(ctx, w, ds, params, "")
 	if err != nil {
 		return result{}, err
 	}
 	state := cheapState{Artefacts: artefact{Artefact: run.Artefact, Transform: ds.Transform}, To: ds.To, Version: in.Version}
-	entry.Cause, entry.CPU = w.step.Kind, entry.CPU+run.CPU
-	return result{entries: []rondo.Entry{entry}, write: func(tx store.Tx) error {
+	entry.Cause = w.step.Kind
+	return result{entries: append(entries, entry), write: func(tx store.Tx) error {
 		return put(tx, w.step.Model, name, state)
 	}}, nil
 }

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -61,33 +62,43 @@ func (l *Loop) train(ctx context.Context, w *work) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	run, err := l.fit(ctx, w, in.Dataset, w.spec().Train)
+	run, entries, err := l.fit(ctx, w, in.Dataset, w.spec().Train)
 	if err != nil {
 		return result{}, err
 	}
 	in.Run = run.ID
-	r := result{output: in, entries: []rondo.Entry{l.entry(w, "train", run.CPU)},
+	r := result{output: in, entries: entries,
 		write: func(tx store.Tx) error { return tx.Records().AddRun(run) }}
 	return l.then(w, r, "evaluate", in)
 }
 
 // fit runs the trainer on a stored dataset.
-func (l *Loop) fit(ctx context.Context, w *work, id rondo.DatasetID, params rondo.Train) (*rondo.Run, error) {
+func (l *Loop) fit(ctx context.Context, w *work, id rondo.DatasetID, params rondo.Train) (*rondo.Run, []rondo.Entry, error) {
 	var ds *rondo.Dataset
 	if err := l.Store.Read(ctx, func(tx store.Tx) (err error) {
 		ds, err = tx.Records().Dataset(id)
 		return err
 	}); err != nil {
-		return nil, fmt.Errorf("dataset %s: %w", id, err)
+		return nil, nil, fmt.Errorf("dataset %s: %w", id, err)
 	}
 	return l.fitOn(ctx, w, ds, params, "")
 }
 
-func (l *Loop) fitOn(ctx context.Context, w *work, ds *rondo.Dataset, params rondo.Train, suffix string) (*rondo.Run, error) {
+// trainingCauses are what the seconds of a step's trainer are booked under.
+var trainingCauses = map[string]string{"train": "train", "refit-train": "train", "backtest": "backtest", "probe": "probe", "twin": "twin"}
+
+// fitOn runs the trainer, and gives the seconds of every attempt that was seen to end: those of a killed one too, once.
+func (l *Loop) fitOn(ctx context.Context, w *work, ds *rondo.Dataset, params rondo.Train, suffix string) (*rondo.Run, []rondo.Entry, error) {
+	var entries []rondo.Entry
 	job := train.Job{
 		Run:     rondo.RunID(l.id("run", w.step.Made, string(w.step.ID), suffix)),
 		Name:    jobName(w.step, suffix),
 		Attempt: w.step.Attempt, Model: w.step.Model, Dataset: ds.ID, Task: w.spec().Task.Kind, Params: params, Threads: l.opt.Threads,
+		Spent: func(attempt int, cpu time.Duration) {
+			e := l.entry(w, trainingCauses[w.step.Kind], cpu)
+			e.Ref, e.Attempt = e.Ref+"/trainer"+suffix, attempt
+			entries = append(entries, e)
+		},
 		Progress: func(round, rounds int, loss, validation float64) {
 			l.report(Progress{Model: w.step.Model, Cycle: w.step.Cycle, Step: w.step.Kind, Done: round, Total: rounds,
 				Note: fmt.Sprintf("loss %.4f", loss)})
@@ -101,9 +112,28 @@ func (l *Loop) fitOn(ctx context.Context, w *work, ds *rondo.Dataset, params ron
 	}
 	run, err := l.Train.Train(ctx, job)
 	if err != nil {
-		return nil, err
+		return nil, nil, errors.Join(err, l.book(ctx, entries))
 	}
-	return run, nil
+	return run, entries, nil
+}
+
+// book books the seconds of an attempt that came to nothing.
+func (l *Loop) book(ctx context.Context, entries []rondo.Entry) error {
+	if len(entries) == 0 || ctx.Err() != nil {
+		return nil
+	}
+	return l.Store.Write(ctx, func(tx store.Tx) error { return l.bookIn(tx, entries) })
+}
+
+// bookIn books entries in a transaction; one that is booked already is not booked again.
+func (l *Loop) bookIn(tx store.Tx, entries []rondo.Entry) error {
+	for _, e := range entries {
+		e.At = tx.Now()
+		if _, err := l.Prices.Book(tx.Ledger(), tx.Values(), e); err != nil && !errors.Is(err, store.ErrExists) {
+			return err
+		}
+	}
+	return nil
 }
 
 // jobName is deterministic, so a job that outlived a kill is found again (I7).

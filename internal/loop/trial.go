@@ -143,12 +143,12 @@ func (l *Loop) pastDays(ctx context.Context, w *work, from, to time.Time) (past 
 		if err != nil {
 			return nil, 0, nil, fmt.Errorf("backtest at %s: %w", origin.Format(time.DateOnly), err)
 		}
-		run, err := l.fitOn(ctx, w, ds, w.spec().Train, "origin-"+ordinal(o))
+		run, spent, err := l.fitOn(ctx, w, ds, w.spec().Train, "origin-"+ordinal(o))
 		if err != nil {
 			return nil, 0, nil, fmt.Errorf("backtest at %s: %w", origin.Format(time.DateOnly), err)
 		}
-		entry.Cause, entry.Ref, entry.CPU = "backtest", entry.Ref+"/"+ordinal(o), entry.CPU+run.CPU
-		entries = append(entries, entry)
+		entry.Cause, entry.Ref = "backtest", entry.Ref+"/"+ordinal(o)
+		entries = append(append(entries, spent...), entry)
 		fresh, err := l.load(ctx, artefact{Artefact: run.Artefact, Transform: ds.Transform})
 		if err != nil {
 			return nil, 0, nil, err

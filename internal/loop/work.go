@@ -137,11 +137,8 @@ func (l *Loop) commit(ctx context.Context, w *work, r result) error {
 				return fmt.Errorf("decision %s: %w", d.Rule, err)
 			}
 		}
-		for _, e := range r.entries {
-			e.At = tx.Now()
-			if _, err := l.Prices.Book(tx.Ledger(), tx.Values(), e); err != nil && !errors.Is(err, store.ErrExists) {
-				return err
-			}
+		if err := l.bookIn(tx, r.entries); err != nil {
+			return err
 		}
 		for _, s := range r.next {
 			if s.Due.IsZero() {

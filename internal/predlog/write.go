@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"rondo.dev/rondo/internal/lib/fail"
 	"rondo.dev/rondo/internal/rondo"
 )
 
@@ -270,6 +271,7 @@ func (l *Log) write(batch []byte) error {
 		s = l.segments[len(l.segments)-1]
 	}
 	size := s.size.Load()
+	fail.At("predlog/write")
 	if _, err := l.active.Write(batch); err != nil {
 		return errors.Join(unavailable("write", err), l.restore(size))
 	}
@@ -278,6 +280,7 @@ func (l *Log) write(batch []byte) error {
 		l.breakDown(&rondo.Error{Kind: rondo.Unavailable, Message: "the prediction log could not be synced; open it again", Err: err})
 		return l.brokenError()
 	}
+	fail.At("predlog/synced")
 	s.size.Store(size + int64(len(batch)))
 	l.mu.Lock()
 	l.written = s.end()

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 
+	"rondo.dev/rondo/internal/lib/fail"
 	"rondo.dev/rondo/internal/rondo"
 	"rondo.dev/rondo/internal/seam/object"
 )
@@ -114,9 +115,11 @@ func (s *Store) publish(from string, d rondo.Digest) error {
 	if err := s.root.Chtimes(from, now, now); err != nil {
 		return explain(what, err)
 	}
+	fail.At("object/rename")
 	if err := s.root.Rename(from, name); err != nil {
 		return explain(what, err)
 	}
+	fail.At("object/renamed")
 	if err := s.syncDir(sub); err != nil {
 		return explain(what, errors.Join(err, s.root.Remove(name)))
 	}

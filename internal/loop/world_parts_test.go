@@ -1,0 +1,338 @@
+package loop_test
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"rondo.dev/rondo/internal/lib/clock"
+	"rondo.dev/rondo/internal/lib/column"
+	"rondo.dev/rondo/internal/rondo"
+	"rondo.dev/rondo/internal/seam/engine"
+	"rondo.dev/rondo/internal/seam/executor"
+	"rondo.dev/rondo/internal/seam/object"
+	"rondo.dev/rondo/internal/seam/store"
+	"rondo.dev/rondo/internal/stage/train/boosted"
+)
+
+// errDead is what everything gives in a life that has ended.
+var errDead = errors.New("the process was killed")
+
+// life is one process: it passes events (a commit is two, before and after it; an object put is one) and dies at one of them.
+type life struct {
+	mu     sync.Mutex
+	passed int
+	dies   int // at this event; 0: never
+	dead   bool
+	full   bool   // the disk
+	after  func() // after each commit
+}
+
+// pass counts an event; from the fatal one on everything fails.
+func (l *life) pass() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dead {
+		return errDead
+	}
+	if l.passed++; l.passed == l.dies {
+		l.dead = true
+		return errDead
+	}
+	return nil
+}
+
+func (l *life) ended() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dead
+}
+
+func (l *life) room() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.full {
+		return rondo.Errorf(rondo.Unavailable, "no room on the disk")
+	}
+	return nil
+}
+
+func (l *life) fill(full bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.full = full
+}
+
+// mortalStore is a store as a process sees it that may die at any commit, on a disk that may be full.
+type mortalStore struct {
+	store.Store
+	life *life
+}
+
+func (s mortalStore) Write(ctx context.Context, f func(store.Tx) error) error {
+	if err := errors.Join(s.life.pass(), s.life.room()); err != nil {
+		return err
+	}
+	if err := s.Store.Write(ctx, f); err != nil {
+		return err
+	}
+	if s.life.after != nil {
+		s.life.after()
+	}
+	return s.life.pass()
+}
+
+func (s mortalStore) Read(ctx context.Context, f func(store.Tx) error) error {
+	if s.life.ended() {
+		return errDead
+	}
+	return s.Store.Read(ctx, f)
+}
+
+// mortalObjects are objects as that process sees them.
+type mortalObjects struct {
+	object.Store
+	life *life
+}
+
+func (o mortalObjects) Put(ctx context.Context, b []byte) (rondo.Digest, error) {
+	if err := errors.Join(o.life.pass(), o.life.room()); err != nil {
+		return "", err
+	}
+	return o.Store.Put(ctx, b)
+}
+
+func (o mortalObjects) PutFile(ctx context.Context, path string) (rondo.Digest, error) {
+	if err := errors.Join(o.life.pass(), o.life.room()); err != nil {
+		return "", err
+	}
+	return o.Store.PutFile(ctx, path)
+}
+
+func (o mortalObjects) Get(ctx context.Context, d rondo.Digest) ([]byte, error) {
+	if o.life.ended() {
+		return nil, errDead
+	}
+	return o.Store.Get(ctx, d)
+}
+
+// bentClock is a virtual clock that may be set back: the installation sees it, the world goes on.
+type bentClock struct {
+	*clock.Virtual
+	mu  sync.Mutex
+	off time.Duration
+}
+
+func (b *bentClock) Now() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Virtual.Now().Add(b.off)
+}
+
+func (b *bentClock) bend(off time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.off = off
+}
+
+func (b *bentClock) Until(ctx context.Context, t time.Time) error {
+	b.mu.Lock()
+	off := b.off
+	b.mu.Unlock()
+	return b.Virtual.Until(ctx, t.Add(-off))
+}
+
+// trainers is an executor whose jobs train in this process and outlive the lives that started them.
+type trainers struct {
+	mu     sync.Mutex
+	jobs   map[string]*training
+	starts map[string]int
+	// exit says how the n-th start of a job ends, from 1: 0 trains. Nil: all train.
+	exit func(name string, n int) int
+	// hold, when set, keeps every training from ending until it is closed.
+	hold chan struct{}
+}
+
+type training struct {
+	attempt int
+	done    chan struct{}
+	lines   [][]byte
+	result  executor.Result
+}
+
+func newTrainers() *trainers {
+	return &trainers{jobs: map[string]*training{}, starts: map[string]int{}}
+}
+
+func (e *trainers) Start(ctx context.Context, s executor.Spec) (executor.Job, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if known := e.jobs[s.Name]; known != nil && known.attempt > s.Attempt {
+		return nil, rondo.Errorf(rondo.Conflict, "job %s: attempt %d is late, attempt %d exists", s.Name, s.Attempt, known.attempt)
+	}
+	t := &training{attempt: s.Attempt, done: make(chan struct{})}
+	e.jobs[s.Name] = t
+	e.starts[s.Name]++
+	exit := 0
+	if e.exit != nil {
+		exit = e.exit(s.Name, e.starts[s.Name])
+	}
+	go t.run(s, exit, e.hold)
+	return t, nil
+}
+
+func (t *training) run(s executor.Spec, exit int, hold chan struct{}) {
+	defer close(t.done)
+	if hold != nil {
+		<-hold
+	}
+	t.result = executor.Result{Exit: exit, CPU: 10 * time.Millisecond, CPUKnown: true, Tail: []string{"the fault of this world"}}
+	if exit != 0 {
+		return
+	}
+	env := map[string]string{}
+	for _, pair := range s.Env {
+		name, value, _ := strings.Cut(pair, "=")
+		env[name] = value
+	}
+	err := boosted.Train(context.Background(), func(name string) string { return env[name] }, func(line []byte) {
+		t.lines = append(t.lines, line)
+		if s.Line != nil {
+			s.Line(line)
+		}
+	})
+	if err != nil {
+		t.result.Exit, t.result.Tail = boosted.ExitCode(err), []string{err.Error()}
+	}
+}
+
+func (t *training) Wait(ctx context.Context) (executor.Result, error) {
+	select {
+	case <-t.done:
+		return t.result, nil
+	case <-ctx.Done():
+		return executor.Result{}, ctx.Err()
+	}
+}
+
+func (t *training) Stop() error { return nil }
+
+func (t *training) PID() int { return 0 }
+
+func (e *trainers) Adopt(ctx context.Context, name string, line func([]byte)) (executor.Job, int, error) {
+	e.mu.Lock()
+	t := e.jobs[name]
+	e.mu.Unlock()
+	if t == nil {
+		return nil, 0, executor.ErrNotFound
+	}
+	if _, err := t.Wait(ctx); err != nil {
+		return nil, 0, err
+	}
+	for _, l := range t.lines {
+		if line != nil {
+			line(l)
+		}
+	}
+	return t, t.attempt, nil
+}
+
+func (e *trainers) Sweep(context.Context, func(string, int) bool) error { return nil }
+
+// csvEngine reads the world's one kind of file in this process.
+type csvEngine struct{}
+
+var csvFields = []engine.Field{
+	{Name: "id", Type: column.Int64}, {Name: "at", Type: column.Timestamp}, {Name: "x", Type: column.Float64},
+	{Name: "y", Type: column.Float64}, {Name: "late", Type: column.Bool},
+}
+
+func (csvEngine) Describe(context.Context, engine.Source) ([]engine.Field, int64, error) {
+	return csvFields, -1, nil
+}
+
+func (csvEngine) Read(_ context.Context, s engine.Source) iter.Seq2[engine.Batch, error] {
+	return func(yield func(engine.Batch, error) bool) {
+		for _, path := range s.Files {
+			t, err := readCSV(path)
+			if !yield(engine.Batch{File: path, Table: t}, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func readCSV(path string) (*column.Table, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var rows []row
+	for r := csv.NewReader(f); ; {
+		cells, err := r.Read()
+		if err == io.EOF {
+			return tableOf(rows, true), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if cells[0] == "id" {
+			continue
+		}
+		one, err := parseRow(cells)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, one)
+	}
+}
+
+// row is one question of the world, with its outcome.
+type row struct {
+	id   int64
+	at   time.Time
+	x, y float64
+	late bool
+}
+
+func (r row) cells() string {
+	return fmt.Sprintf("%d,%s,%v,%v,%v\n", r.id, r.at.Format(time.RFC3339), r.x, r.y, r.late)
+}
+
+func parseRow(cells []string) (r row, err error) {
+	var errs [5]error
+	r.id, errs[0] = strconv.ParseInt(cells[0], 10, 64)
+	r.at, errs[1] = time.Parse(time.RFC3339, cells[1])
+	r.x, errs[2] = strconv.ParseFloat(cells[2], 64)
+	r.y, errs[3] = strconv.ParseFloat(cells[3], 64)
+	r.late, errs[4] = strconv.ParseBool(cells[4])
+	return r, errors.Join(errs[:]...)
+}
+
+func tableOf(rows []row, outcome bool) *column.Table {
+	n := len(rows)
+	id, at := column.New(column.Int64, n), column.New(column.Timestamp, n)
+	x, y := column.New(column.Float64, n), column.New(column.Float64, n)
+	late := column.New(column.Bool, n)
+	for i, r := range rows {
+		id.Ints[i], at.Ints[i], x.Floats[i], y.Floats[i], late.Bools[i] = r.id, r.at.UnixMicro(), r.x, r.y, r.late
+	}
+	t := &column.Table{}
+	t.Set("id", id)
+	t.Set("at", at)
+	t.Set("x", x)
+	t.Set("y", y)
+	if outcome {
+		t.Set("late", late)
+	}
+	return t
+}
