@@ -10,7 +10,7 @@ export GOTOOLCHAIN ?= auto
 export CGO_ENABLED ?= 1
 
 # Packages with a goroutine, a lock or an atomic of their own are tested once more under the race detector.
-RACING = $(addprefix ./,$(sort $(patsubst %/,%,$(dir $(shell grep -rlE 'go func|\.Go\(|"sync"|"sync/atomic"|errgroup' --include='*.go' internal boost)))))
+RACING = $(addprefix ./,$(sort $(patsubst %/,%,$(dir $(shell grep -rlE 'go func|[.]Go\b|"sync"|"sync/atomic"|errgroup' --include='*.go' internal boost)))))
 NOT_RACING = ./internal/house
 # What links C: DuckDB and SQLite. Everything else has to build without a C compiler.
 LINKS_C := duckdb-go|go-sqlite3
