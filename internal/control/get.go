@@ -150,20 +150,25 @@ type Costs struct {
 
 // Cost is what a model has cost, by cause; the amount is the sum of its causes.
 func (c *Control) Cost(ctx context.Context, model string) (*Costs, error) {
-	out := &Costs{Model: model}
+	var out Costs
 	err := c.store.Read(ctx, func(tx store.Tx) error {
 		m, err := c.model(tx, model)
-		if err != nil {
-			return err
+		if err == nil {
+			out, err = costs(tx, m.Name)
 		}
-		out.Totals, err = tx.Ledger().Totals(m.Name, time.Time{}, time.Time{})
 		return err
 	})
-	var total time.Duration
-	for _, t := range out.Totals {
+	return &out, err
+}
+
+func costs(tx store.Tx, model string) (Costs, error) {
+	totals, err := tx.Ledger().Totals(model, time.Time{}, time.Time{})
+	out := Costs{Model: model, Totals: totals}
+	var cpu time.Duration
+	for _, t := range totals {
 		out.Amount = out.Amount.Add(t.Amount)
-		total += t.CPU
+		cpu += t.CPU
 	}
-	out.CPU = total.String()
+	out.CPU = cpu.String()
 	return out, err
 }

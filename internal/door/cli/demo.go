@@ -30,13 +30,21 @@ func (c *demoCmd) Run(ctx context.Context, e *env) error {
 	if f, ok := show.w.(*os.File); ok {
 		show.tty = term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	}
+	w := &window{env: e}
 	return demo.Run(ctx, demo.Options{Home: c.Dir, Fresh: c.Fresh, Keep: c.Keep, All: c.All, Small: c.Small, Log: e.log,
-		Pages: pages, Tell: show.tell}, func(s *demo.Story) error {
+		Pages: w.open, Tell: show.tell}, func(s *demo.Story) error {
 		show.clear()
 		if e.Output == "json" {
+			if c.Keep {
+				fmt.Fprintf(e.Err, "console (this link opens once): %s\n", w.link())
+			}
 			return e.json(s)
 		}
-		return printStory(e.Out, s, c.Keep)
+		link := ""
+		if c.Keep {
+			link = w.link()
+		}
+		return printStory(e.Out, s, link)
 	})
 }
 
@@ -82,7 +90,7 @@ func (s *storyteller) progress(l demo.Line) {
 	}
 }
 
-func printStory(w io.Writer, s *demo.Story, keep bool) error {
+func printStory(w io.Writer, s *demo.Story, console string) error {
 	fmt.Fprintf(w, "\nWho answered (%s questions, %s outcomes)\n\n", group(s.Log.Predictions), group(s.Log.Labelled))
 	t := newTable(w, "VERSION", "TRAINED ON", "ANSWERED", "AUC (95 %)", "IN PLACE OF", "WHY")
 	for _, v := range s.Versions {
@@ -111,8 +119,8 @@ func printStory(w io.Writer, s *demo.Story, keep bool) error {
 		fmt.Fprintln(w, wrap(line, 80, "            "))
 	}
 	fmt.Fprintf(w, "\n%.0f s.", s.Elapsed)
-	if keep {
-		fmt.Fprintf(w, " The console is at %s; Ctrl-C ends it.", s.Address)
+	if console != "" {
+		fmt.Fprintf(w, " The console (this link opens once): %s\nCtrl-C ends it.", console)
 	}
 	_, err := fmt.Fprintln(w)
 	return err

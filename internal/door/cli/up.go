@@ -19,7 +19,8 @@ func (c *upCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	a, err := app.Open(ctx, app.Config{Home: home, Listen: c.Listen, Logger: e.log, Pages: pages})
+	w := &window{env: e}
+	a, err := app.Open(ctx, app.Config{Home: home, Listen: c.Listen, Logger: e.log, Pages: w.open})
 	if err != nil {
 		return err
 	}
@@ -28,7 +29,8 @@ func (c *upCmd) Run(ctx context.Context, e *env) error {
 			Address string `json:"address"`
 			Home    string `json:"home"`
 			Token   string `json:"token,omitempty"`
-		}{Address: a.URL(), Home: home}
+			Console string `json:"console"` // opens once
+		}{Address: a.URL(), Home: home, Console: w.link()}
 		if a.First {
 			started.Token = a.Token
 		}
@@ -37,6 +39,7 @@ func (c *upCmd) Run(ctx context.Context, e *env) error {
 			return
 		}
 		fmt.Fprintf(e.Out, "rondo answers at %s, home %s\n", started.Address, home)
+		fmt.Fprintf(e.Out, "console (this link opens once): %s\n", started.Console)
 		if a.First {
 			fmt.Fprintf(e.Out, "token (shown this once): %s\n", a.Token)
 		} else {
