@@ -27,6 +27,9 @@ func ReadTable(ctx context.Context, dir, source string, rows int) (*Table, error
 	if err != nil {
 		return nil, err
 	}
+	if err := there(files[0]); err != nil {
+		return nil, err
+	}
 	eng, err := reader()
 	if err != nil {
 		return nil, err
@@ -60,8 +63,8 @@ func ReadTable(ctx context.Context, dir, source string, rows int) (*Table, error
 // ReadRows reads a file at an absolute path, in its order, some rows at a time. Types fixes those of columns that the file
 // has.
 func ReadRows(ctx context.Context, path string, types map[string]column.Type, use func(*column.Table) error) error {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return &rondo.Error{Kind: rondo.NotFound, Field: path, Message: "there is no such file"}
+	if err := there(path); err != nil {
+		return err
 	}
 	eng, err := reader()
 	if err != nil {
@@ -74,6 +77,13 @@ func ReadRows(ctx context.Context, path string, types map[string]column.Type, us
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func there(path string) error {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return &rondo.Error{Kind: rondo.NotFound, Field: path, Message: "there is no such file"}
 	}
 	return nil
 }
