@@ -2,6 +2,7 @@ package loop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -240,7 +241,7 @@ func (l *Loop) unhealthy(w *work, v *rondo.Version, cause error) (result, error)
 			if err := tx.Versions().Move(v.ID, rondo.Rejected); err != nil {
 				return err
 			}
-			return l.endTrial(tx, w)
+			return l.endTrial(tx, w.step.Model)
 		}}, nil
 }
 
@@ -287,7 +288,7 @@ func (l *Loop) promoted(w *work, v *rondo.Version, rule string, trial *trialStat
 				return err
 			}
 		}
-		if err := l.endTrial(tx, w); err != nil {
+		if err := l.endTrial(tx, w.step.Model); err != nil {
 			return err
 		}
 		_, err := tx.Versions().SetRoute(route)
@@ -303,16 +304,19 @@ func (l *Loop) promoted(w *work, v *rondo.Version, rule string, trial *trialStat
 	return r, nil
 }
 
-// endTrial forgets the trial, so that the next one starts from nothing.
-func (l *Loop) endTrial(tx store.Tx, w *work) error {
-	if err := forget(tx, w.step.Model, trialValue); err != nil {
+// endTrial forgets the trial, so that the next one starts from nothing, and takes the challenger out of the route.
+func (l *Loop) endTrial(tx store.Tx, model string) error {
+	if err := forget(tx, model, trialValue); err != nil {
 		return err
 	}
-	if w.route == nil {
+	route, err := tx.Versions().Route(model)
+	if errors.Is(err, store.ErrNotFound) || err == nil && route.Challenger == "" {
 		return nil
 	}
-	route := *w.route
+	if err != nil {
+		return err
+	}
 	route.Challenger, route.Share, route.Salt = "", 0, ""
-	_, err := tx.Versions().SetRoute(route)
+	_, err = tx.Versions().SetRoute(route)
 	return err
 }

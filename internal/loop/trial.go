@@ -218,6 +218,6 @@ func (l *Loop) shadow(ctx context.Context, w *work) (result, error) {
 		if err := tx.Versions().Move(in.Version, rondo.Rejected); err != nil {
 			return err
 		}
-		return l.endTrial(tx, w)
+		return l.endTrial(tx, w.step.Model)
 	}}, nil
 }

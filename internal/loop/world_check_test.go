@@ -249,7 +249,7 @@ func (w *world) checkWaiting(tx store.Tx) error {
 	}
 	now, days := w.clk.Now(), 0
 	for _, s := range unfinished {
-		if w.life.room() == nil && s.State == store.StepOpen && !s.Due.After(now) {
+		if !w.life.isFull() && s.State == store.StepOpen && !s.Due.After(now) {
 			w.Errorf("I11: %s %s was due at %s and nobody did it", s.Kind, s.Name, s.Due)
 		}
 		if s.Failures > 3 {
@@ -268,7 +268,7 @@ func (w *world) checkWaiting(tx store.Tx) error {
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Versions().Route(model); err == nil && !m.Paused && days == 0 && w.life.room() == nil {
+	if _, err := tx.Versions().Route(model); err == nil && !m.Paused && days == 0 && !w.life.isFull() {
 		w.Errorf("I11: no day is waited for")
 	}
 	cycle, err := tx.Cycles().Open(model)
@@ -291,7 +291,7 @@ func (w *world) checkWaiting(tx store.Tx) error {
 // checkServing is the other half of I4: serving follows the route.
 func (w *world) checkServing() {
 	w.Helper()
-	if w.life.room() != nil {
+	if w.life.isFull() {
 		return
 	}
 	if at := w.serve.Generations()[model]; at != w.seen.generation {

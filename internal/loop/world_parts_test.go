@@ -36,7 +36,7 @@ type life struct {
 	after  func() // after each commit
 }
 
-// pass counts an event; from the fatal one on everything fails.
+// pass counts an event; from the fatal one on everything fails, and what has to be written fails while the disk is full.
 func (l *life) pass() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -47,6 +47,9 @@ func (l *life) pass() error {
 		l.dead = true
 		return errDead
 	}
+	if l.full {
+		return rondo.Errorf(rondo.Unavailable, "no room on the disk")
+	}
 	return nil
 }
 
@@ -56,13 +59,10 @@ func (l *life) ended() bool {
 	return l.dead
 }
 
-func (l *life) room() error {
+func (l *life) isFull() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.full {
-		return rondo.Errorf(rondo.Unavailable, "no room on the disk")
-	}
-	return nil
+	return l.full
 }
 
 func (l *life) fill(full bool) {
@@ -78,7 +78,7 @@ type mortalStore struct {
 }
 
 func (s mortalStore) Write(ctx context.Context, f func(store.Tx) error) error {
-	if err := errors.Join(s.life.pass(), s.life.room()); err != nil {
+	if err := s.life.pass(); err != nil {
 		return err
 	}
 	if err := s.Store.Write(ctx, f); err != nil {
@@ -104,14 +104,14 @@ type mortalObjects struct {
 }
 
 func (o mortalObjects) Put(ctx context.Context, b []byte) (rondo.Digest, error) {
-	if err := errors.Join(o.life.pass(), o.life.room()); err != nil {
+	if err := o.life.pass(); err != nil {
 		return "", err
 	}
 	return o.Store.Put(ctx, b)
 }
 
 func (o mortalObjects) PutFile(ctx context.Context, path string) (rondo.Digest, error) {
-	if err := errors.Join(o.life.pass(), o.life.room()); err != nil {
+	if err := o.life.pass(); err != nil {
 		return "", err
 	}
 	return o.Store.PutFile(ctx, path)

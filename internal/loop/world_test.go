@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,7 +116,8 @@ func newWorld(t *testing.T, s seed.Seed) *world {
 	w.seen = newSeen()
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("the seed was %d: RONDO_SEED=%[1]d go test -run '%s' ./internal/loop\n%s", uint64(s), t.Name(), tail(w.out))
+			t.Logf("the seed was %d: RONDO_SEED=%[1]d go test -run '%s' ./internal/loop\nit is %s\n%s\n%s",
+				uint64(s), t.Name(), w.clk.Now().Format(time.DateTime), strings.Join(w.story(), "\n"), tail(w.out))
 		}
 		w.close()
 	})
@@ -415,7 +416,7 @@ func (w *world) settle() {
 			w.close()
 			w.open()
 			continue
-		case w.life.room() != nil:
+		case w.life.isFull():
 			return
 		}
 		w.must(err)
@@ -459,5 +460,3 @@ func seeds(t *testing.T, n int) []seed.Seed {
 	}
 	return out
 }
-
-var _ io.Writer = (*bytes.Buffer)(nil)

@@ -83,7 +83,7 @@ type Model struct {
 	Rows      *transform.Rows
 	Signature transform.Signature // as observed in training; zero: that of Rows
 	History   *history.Set
-	Facts     history.Facts // of the source, in order of arrival; Table nil: none
+	Facts     history.Facts // of the source, in order of arrival; zero: none
 	// Profile is of the rows that the champion was trained on: what whole feeds are held against. Nil: they are not.
 	Profile *profile.Profile
 }
@@ -263,7 +263,7 @@ func (s *Server) Open(ctx context.Context, m Model) (*Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.Facts.Table != nil {
+	if len(m.Facts.Known) > 0 { // none where the source is older than all that history sees
 		if err := e.live.Add(m.Facts); err != nil {
 			return nil, fmt.Errorf("history of %s: %w", m.Spec.Name, err)
 		}

@@ -37,7 +37,7 @@ func Main(args []string) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	err := run(ctx)
+	err := Train(ctx, os.Getenv, func(line []byte) { _, _ = os.Stdout.Write(append(line, '\n')) })
 	switch {
 	case err == nil:
 		return 0
@@ -45,26 +45,35 @@ func Main(args []string) int {
 		return train.ExitResume
 	}
 	fmt.Fprintln(os.Stderr, err)
-	if rondo.KindOf(err) == rondo.Invalid {
+	return ExitCode(err)
+}
+
+// ExitCode is how a training ends that Train gave err for.
+func ExitCode(err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case rondo.KindOf(err) == rondo.Invalid:
 		return train.ExitUser
 	}
 	return exitMachine
 }
 
-func run(ctx context.Context) error {
+// Train trains once, as env says, and tells the line of each round.
+func Train(ctx context.Context, env func(string) string, tell func(line []byte)) error {
 	var given train.Params
-	if err := train.ReadJSON(os.Getenv(train.EnvParams), &given); err != nil {
+	if err := train.ReadJSON(env(train.EnvParams), &given); err != nil {
 		return fmt.Errorf("parameters: %w", err)
 	}
-	seed, err := strconv.ParseUint(os.Getenv(train.EnvSeed), 10, 64)
+	seed, err := strconv.ParseUint(env(train.EnvSeed), 10, 64)
 	if err != nil {
 		return fmt.Errorf("%s: %w", train.EnvSeed, err)
 	}
-	rows, classes, err := load(train.TrainFile)
+	rows, classes, err := load(filepath.Join(env(train.EnvData), train.TrainFile))
 	if err != nil {
 		return err
 	}
-	validation, _, err := load(train.ValidationFile)
+	validation, _, err := load(filepath.Join(env(train.EnvData), train.ValidationFile))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
@@ -72,19 +81,23 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m, err := boost.Train(ctx, p, *rows, validation, printRound)
+	m, err := boost.Train(ctx, p, *rows, validation, func(round int, loss, validation float64) {
+		if line := roundLine(round, loss, validation); line != nil {
+			tell(line)
+		}
+	})
 	if err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
 		return rondo.Errorf(rondo.Invalid, "%w", err)
 	}
-	return save(m)
+	return save(m, env(train.EnvOut))
 }
 
 // load reads one matrix.
-func load(name string) (*boost.Data, int, error) {
-	file, err := os.Open(filepath.Join(os.Getenv(train.EnvData), name))
+func load(path string) (*boost.Data, int, error) {
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -95,7 +108,7 @@ func load(name string) (*boost.Data, int, error) {
 	}
 	m, err := matrix.ReadFrom(file, info.Size())
 	if err != nil {
-		return nil, 0, fmt.Errorf("%s: %w", name, err)
+		return nil, 0, fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
 	return &boost.Data{Features: m.Features, Rows: m.Rows, Values: m.Values, Labels: m.Targets}, len(m.Classes), nil
 }
@@ -114,26 +127,25 @@ func params(given train.Params, classes int, seed uint64) (boost.Params, error) 
 	return p, nil
 }
 
-func printRound(round int, loss, validation float64) {
+// roundLine is the line of a round; nil for a loss that is no number.
+func roundLine(round int, loss, validation float64) []byte {
 	line := rondo.Round{Round: round, Train: loss}
 	if !math.IsNaN(validation) {
 		line.Validation = &validation
 	}
 	b, err := json.Marshal(line)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "round %d: %v\n", round, err) // a loss that is no number has no line
-		return
+		return nil
 	}
-	_, _ = os.Stdout.Write(append(b, '\n'))
+	return b
 }
 
 // save writes the model, then the word that it is whole.
-func save(m *boost.Model) error {
+func save(m *boost.Model, out string) error {
 	b, err := m.MarshalBinary()
 	if err != nil {
 		return fmt.Errorf("model: %w", err)
 	}
-	out := os.Getenv(train.EnvOut)
 	if err := train.WriteFile(filepath.Join(out, train.ModelFile), b); err != nil {
 		return fmt.Errorf("write model: %w", err)
 	}
