@@ -80,6 +80,9 @@ func (l *Loop) judge(ctx context.Context, w *work, ds *rondo.Dataset, run *rondo
 	if err != nil {
 		return nil, nil, 0, err
 	}
+	if threshold, err = evaluate.Steady(spec.Decide, threshold, validation); err != nil {
+		return nil, nil, 0, err
+	}
 	losses, _, err := evaluate.Losses(spec.Evaluate.Primary, validation)
 	if err != nil {
 		return nil, nil, 0, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -21,6 +22,12 @@ type demoCmd struct {
 	Dir   string `help:"The demo's own folder." default:"rondo-demo" type:"path"`
 }
 
+// The demo holds the airline's five months beside the installation: garbage is collected less often, up to a limit.
+const (
+	gcPercent = 300
+	gcLimit   = 3 << 29 // 1.5 GiB
+)
+
 // Run tells the story and prints what came of it.
 func (c *demoCmd) Run(ctx context.Context, e *env) error {
 	show := &storyteller{w: e.Err}
@@ -31,6 +38,8 @@ func (c *demoCmd) Run(ctx context.Context, e *env) error {
 		show.tty = term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	}
 	w := &window{env: e}
+	debug.SetGCPercent(gcPercent)
+	debug.SetMemoryLimit(gcLimit)
 	return demo.Run(ctx, demo.Options{Home: c.Dir, Fresh: c.Fresh, Keep: c.Keep, All: c.All, Small: c.Small, Log: e.log,
 		Pages: w.open, Tell: show.tell}, func(s *demo.Story) error {
 		show.clear()
