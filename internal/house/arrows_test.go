@@ -231,7 +231,8 @@ func TestCLivesBehindTwoSeams(t *testing.T) {
 	homes := map[string][]string{
 		"internal/seam/engine/duckdb":  {"github.com/duckdb/"},
 		"internal/seam/store/sqlite":   {"github.com/mattn/go-sqlite3"},
-		"internal/seam/store/sqlstore": {"github.com/mattn/go-sqlite3"}, // its tests only: see the rule of blank imports
+		"internal/seam/store/sqlstore": {"github.com/mattn/go-sqlite3"}, // its tests only, to run the statements
+		"test/crash":                   {"github.com/mattn/go-sqlite3"}, // looks into what a killed program left
 	}
 	s := theTree(t)
 	b := breaches{tree: s}
