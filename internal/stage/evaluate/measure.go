@@ -21,11 +21,7 @@ func measure(name string, s *Scored, threshold *float64, level float64) (metric.
 	if s.Rows() == 0 {
 		return metric.Estimate{}, fmt.Errorf("%s %w: no rows", name, ErrNotMeasured)
 	}
-	g := s.days()
-	e, err := measureBy(g, name, s, threshold, level)
-	if errors.Is(err, metric.ErrFewRows) && g != nil {
-		e, err = measureBy(nil, name, s, threshold, level)
-	}
+	e, err := measureBy(s.days(), name, s, threshold, level)
 	switch {
 	case err == nil:
 		return e, nil
