@@ -65,12 +65,12 @@ func trialPicture(t control.Trial) *picture {
 	margin := fact(t.Began, "margin")
 	words := fmt.Sprintf("Loss of the champion minus loss of %s on the same rows: %d days from %s to %s, mean so far %.4g; above 0 the challenger is better",
 		t.Version, len(x), instant(x[0]), instant(x[len(x)-1]), mean[len(mean)-1])
-	p := draw(words, func(width int) *frame {
+	p := draw("Loss of the champion minus loss of the challenger on the same rows, by day (UTC)", words, func(width int) *frame {
 		low, high := min(slices.Min(gain), 0), max(slices.Max(gain), 0)
 		if margin != nil {
 			low = min(low, -*margin)
 		}
-		f := newFrame(width, 220, dates(from, to, width/75), numbers(low, high, 4, decimal), "Champion's loss minus challenger's, same rows, by day")
+		f := newFrame(width, 220, dates(from, to, width/75), numbers(low, high, 4, decimal))
 		f.line(left, f.y.at(0), f.x.End, f.y.at(0), "zero", "")
 		if margin != nil && *margin > 0 {
 			f.line(left, f.y.at(-*margin), f.x.End, f.y.at(-*margin), "bound", "the margin: not worse means the mean is above this")
@@ -97,10 +97,11 @@ func evidencePicture(t control.Trial, from, to time.Time) *picture {
 	last := len(x) - 1
 	words := fmt.Sprintf("Log evidence of the trial of %s after %d days: to promote %.3g, of harm %.3g; %.3g decides", t.Version, len(x),
 		t.Promote[last], t.Harm[last], t.Bar)
+	title := "Log evidence, by day (UTC); promotion is asked each seventh day, harm each day"
 	low := max(min(slices.Min(t.Promote), slices.Min(t.Harm), 0), -2*t.Bar) // what lies far below the bar says no more
 	high := max(slices.Max(t.Promote), slices.Max(t.Harm), t.Bar)
-	p := draw(words, func(width int) *frame {
-		f := newFrame(width, 240, dates(from, to, width/75), numbers(low, high, 5, decimal), "Log evidence, by day (UTC); promotion is asked each 7th day")
+	p := draw(title, words, func(width int) *frame {
+		f := newFrame(width, 240, dates(from, to, width/75), numbers(low, high, 5, decimal))
 		f.line(left, f.y.at(t.Bar), f.x.End, f.y.at(t.Bar), "bound", "")
 		f.line(left, f.y.at(0), f.x.End, f.y.at(0), "zero", "")
 		f.path(x, t.Promote, "promote")
@@ -143,9 +144,10 @@ func (c *calendar) regret(decisions []*rondo.Decision) *picture {
 	last := len(x) - 1
 	words := fmt.Sprintf("Regret at %d decisions from %s to %s: the newest is %s, the price of a new version %s", len(x), instant(x[0]), instant(x[last]),
 		rondo.FromDollars(regret[last]), rondo.FromDollars(price[last]))
-	p := draw(words, func(width int) *frame {
+	title := "Regret in dollars, at the weekly decisions (UTC); a new version is bought when it reaches its price"
+	p := draw(title, words, func(width int) *frame {
 		y := numbers(min(slices.Min(regret), 0), max(slices.Max(regret), slices.Max(price)), 5, dollars)
-		f := c.frame(width, 230, y, "Regret in dollars, at each weekly decision; a retrain is bought above its price")
+		f := c.frame(width, 230, y)
 		f.line(left, f.y.at(0), f.x.End, f.y.at(0), "zero", "")
 		f.path(x, price, "bound")
 		f.path(x, regret, "series")
@@ -171,15 +173,14 @@ func bars(title, label string, names, values []string, amounts []float64) *pictu
 		}
 		words.WriteString(names[i] + " " + values[i])
 	}
-	return draw(cut(words.String(), 2000), func(width int) *frame {
+	return draw(title, cut(words.String(), 2000), func(width int) *frame {
 		const row = 22
-		f := &frame{plot: plot{Width: width, Height: 24 + row*len(names) + 6}}
-		f.text(4, 13, "start", "title", title)
+		f := &frame{plot: plot{Width: width, Height: row*len(names) + 6}}
 		margin := float64(width) * 0.3
 		longest := int(margin / 7.2)
 		s := scale{From: 0, To: slices.Max(amounts), Start: margin, End: float64(width) - 90}
 		for i, n := range names {
-			y := 24 + row*float64(i)
+			y := row * float64(i)
 			f.text(margin-6, y+15, "end", "tick", cut(n, longest))
 			f.rect(margin, y+3, max(s.at(amounts[i]), margin+1), y+row-3, "bar", n+": "+values[i])
 			f.text(max(s.at(amounts[i]), margin+1)+6, y+15, "start", "tick", values[i])
@@ -204,10 +205,11 @@ func calibration(bins []rondo.CalibrationBin) *picture {
 		worst = max(worst, math.Abs(b.Predicted-b.Observed))
 		low, high = min(low, b.Predicted, b.Observed), max(high, b.Predicted, b.Observed)
 	}
-	p := draw(fmt.Sprintf("Calibration over %d bins of %d rows: the largest gap between predicted and observed is %.3g", len(bins), all, worst), func(width int) *frame {
+	title := "Observed share (upwards) against predicted probability (to the right)"
+	p := draw(title, fmt.Sprintf("Calibration over %d bins of %d rows: the largest gap between predicted and observed is %.3g", len(bins), all, worst), func(width int) *frame {
 		side := min(width, 460)
 		y := numbers(low, high, 5, percent)
-		f := newFrame(side, side*9/10, y, y, "Observed, against predicted (on the horizontal axis)")
+		f := newFrame(side, side*9/10, y, y)
 		f.line(f.x.Start, f.y.Start, f.x.End, f.y.End, "bound", "")
 		for _, b := range bins {
 			f.circle(f.x.at(b.Predicted), f.y.at(b.Observed), 2+7*math.Sqrt(float64(b.Rows)/float64(most)), "bubble",
@@ -237,13 +239,13 @@ func slicesPicture(metric string, groups []rondo.Slice, overall *rondo.Metric) *
 	first := groups[0]
 	words := fmt.Sprintf("%s by %s in %d groups with 95 %% intervals; the lowest is %s with %.4g (%.4g to %.4g, %d rows)", metric, first.By, len(groups),
 		first.Group, first.Value, first.Low, first.High, first.Rows)
-	p := draw(cut(words, 1000), func(width int) *frame {
+	title := fmt.Sprintf("%s by %s, with 95 %% interval; the lowest first", metric, cut(first.By, 60))
+	p := draw(title, cut(words, 1000), func(width int) *frame {
 		const row = 20
 		margin := float64(width) * 0.22
 		f := &frame{plot: plot{Width: width, Height: above + row*len(groups) + below}, x: numbers(low, high, width/110, decimal)}
 		f.x.Start, f.x.End = margin, float64(width-right)
 		bottom := float64(f.Height - below)
-		f.text(4, 13, "start", "title", metric+" by "+cut(first.By, 40)+", 95 % interval; the lowest first")
 		for _, t := range f.x.ticks {
 			f.line(f.x.at(t.at), above, f.x.at(t.at), bottom, "grid", "")
 			f.text(f.x.at(t.at), bottom+18, "middle", "tick", t.text)

@@ -123,7 +123,11 @@ func dates(from, to time.Time, most int) axis {
 			start = from.AddDate(0, 0, (8-int(from.Weekday()))%7)
 		}
 		for t := start; !t.After(to); t = t.AddDate(0, 0, step) {
-			a.ticks = append(a.ticks, tick{at: seconds(t), text: t.Format("2 Jan")})
+			text := t.Format("2 Jan")
+			if len(a.ticks) == 0 {
+				text = t.Format("2 Jan 2006")
+			}
+			a.ticks = append(a.ticks, tick{at: seconds(t), text: text})
 		}
 		return a
 	}
@@ -150,9 +154,9 @@ func dates(from, to time.Time, most int) axis {
 	return a
 }
 
-// Margins of a picture with axes, in pixels: room for values on the left, dates below, the title and markers above.
+// Margins of a picture with axes, in pixels: room for values on the left, dates below, decisions above.
 const (
-	left, right, above, below = 56, 12, 34, 24
+	left, right, above, below = 56, 12, 20, 24
 )
 
 // frame is a plot with two axes, still being drawn.
@@ -161,12 +165,11 @@ type frame struct {
 	x, y axis
 }
 
-// newFrame draws axes, grid and the title of the values.
-func newFrame(width, height int, x, y axis, title string) *frame {
+// newFrame draws axes and grid.
+func newFrame(width, height int, x, y axis) *frame {
 	f := &frame{plot: plot{Width: width, Height: height}, x: x, y: y}
 	f.x.Start, f.x.End = left, float64(width-right)
 	f.y.Start, f.y.End = float64(height-below), above
-	f.text(4, 13, "start", "title", title)
 	for _, t := range f.y.ticks {
 		y := f.y.at(t.at)
 		f.line(left, y, f.x.End, y, "grid", "")

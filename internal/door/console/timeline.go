@@ -16,6 +16,7 @@ var widths = [2]int{1000, 420}
 
 // picture is a plot in both sizes, with what is said below it.
 type picture struct {
+	Title        string
 	Wide, Narrow plot
 	Legend       []sign
 	Note         string
@@ -25,8 +26,8 @@ type picture struct {
 type sign struct{ Mark, Text string }
 
 // draw makes both sizes with the same words.
-func draw(label string, one func(width int) *frame) *picture {
-	p := &picture{Wide: one(widths[0]).plot, Narrow: one(widths[1]).plot}
+func draw(title, label string, one func(width int) *frame) *picture {
+	p := &picture{Title: title, Wide: one(widths[0]).plot, Narrow: one(widths[1]).plot}
 	p.Wide.Label, p.Narrow.Label = label, label
 	return p
 }
@@ -116,8 +117,8 @@ func (c *calendar) axis(width int) axis { return dates(c.from, c.to, width/75) }
 func noon(d control.Day) float64 { return seconds(d.Day.Day) + 12*3600 }
 
 // frame draws axes, the champions' stretches behind, and decisions above.
-func (c *calendar) frame(width, height int, y axis, title string) *frame {
-	f := newFrame(width, height, c.axis(width), y, title)
+func (c *calendar) frame(width, height int, y axis) *frame {
+	f := newFrame(width, height, c.axis(width), y)
 	var behind []shape
 	for i, r := range c.reigns {
 		a, b := f.x.kept(seconds(r.from)), f.x.kept(seconds(r.to))
@@ -157,8 +158,8 @@ func (c *calendar) answered() *picture {
 	}
 	const row = 26
 	y := axis{scale: scale{From: 0, To: float64(len(versions))}}
-	p := draw(cut(label, 2000), func(width int) *frame {
-		f := newFrame(width, above+row*len(versions)+below, c.axis(width), y, "Version that answered, by day (UTC)")
+	p := draw("Version that answered, by day (UTC)", cut(label, 2000), func(width int) *frame {
+		f := newFrame(width, above+row*len(versions)+below, c.axis(width), y)
 		for i, v := range versions {
 			f.text(left-6, above+row*float64(i)+17, "end", "tick", "v"+v.Number())
 		}
@@ -212,8 +213,8 @@ func (c *calendar) daily(title, label string, zero bool, get series) *picture {
 	last := len(v) - 1
 	words := fmt.Sprintf("%s: %d days from %s to %s, lowest %.4g, highest %.4g; the newest is %.4g, and the mean of its last seven days %.4g. %d decisions are marked.",
 		label, len(v), instant(x[0]), instant(x[last]), slices.Min(v), slices.Max(v), v[last], smooth[last], len(c.marks))
-	p := draw(words, func(width int) *frame {
-		f := c.frame(width, 250, numbers(low, high, 5, decimal), title)
+	p := draw(title, words, func(width int) *frame {
+		f := c.frame(width, 240, numbers(low, high, 5, decimal))
 		if zero {
 			f.line(left, f.y.at(0), f.x.End, f.y.at(0), "zero", "")
 		}

@@ -150,7 +150,7 @@ func tiles(life *control.Life, c *calendar) []tile {
 	}
 	out = append(out, tile{"Spent on it", life.Costs.Amount.String(), "CPU " + life.Costs.CPU})
 	if life.Model.Cycle != "" {
-		out = append(out, tile{"Open cycle", fmt.Sprintf("%d steps", len(life.Steps)), string(life.Model.Cycle)})
+		out = append(out, tile{"Steps to do", strconv.Itoa(len(life.Steps)), "in " + string(life.Model.Cycle)})
 	}
 	return out
 }
@@ -276,6 +276,9 @@ func newest(life *control.Life) *evaluation {
 	}
 	if len(of) > 0 {
 		out.Title = of[0]
+	}
+	if len(of) > 1 { // the refit is bound to what its recipe scored
+		out.Title += " (fitted once more as " + of[len(of)-1] + ")"
 	}
 	out.Title = fmt.Sprintf("%s, on %s rows never trained on (use %d of these rows)", out.Title, group(ev.Rows), ev.Use)
 	trained := map[string]float64{}
