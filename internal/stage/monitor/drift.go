@@ -5,24 +5,30 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"rondo.dev/rondo/internal/lib/column"
 	"rondo.dev/rondo/internal/rondo"
 )
 
 // Moved is how far a column is from its reference. Effect is the difference of means in reference deviations for numbers,
-// and the total variation distance (0 to 1) for text and bools: the share of rows that would have to change.
+// and the total variation distance (0 to 1) for text and bools: the share of rows that would have to change. Before and Now
+// are means of numbers, shares of true, and numbers of different texts. Measured is false where one of the tables has no
+// value; then only the missing rows are told.
 type Moved struct {
-	Column      string  `json:"column"`
-	Effect      float64 `json:"effect"`
-	Before, Now float64 `json:"-"` // means; of text: distinct values
-	NullsBefore float64 `json:"nullsBefore"`
-	NullsNow    float64 `json:"nullsNow"`
-	Unseen      float64 `json:"unseen"` // share of rows with a text the reference never had
+	Column      string
 	Kind        column.Type
+	Measured    bool
+	Constant    bool // the reference had one number only; Effect has no unit then, and is infinite where it moved
+	Effect      float64
+	Before, Now float64
+	NullsBefore float64
+	NullsNow    float64
+	Unseen      float64 // share of rows with a text the reference never had
 }
 
-// Drift ranks the columns that both tables have by how far they moved, largest first. It needs rows in both.
+// Drift ranks the columns that both tables have by how far they moved, largest first, equal ones in the reference's order.
+// It needs rows in both. Timestamps move by nature and are left out.
 func Drift(reference, now *column.Table, limit int) []Moved {
 	var out []Moved
 	if reference.Rows() == 0 || now.Rows() == 0 {
@@ -34,15 +40,13 @@ func Drift(reference, now *column.Table, limit int) []Moved {
 			continue
 		}
 		m := Moved{Column: name, Kind: a.Type, NullsBefore: nullShare(a), NullsNow: nullShare(b)}
-		if a.Type == column.String {
-			m.distance(a, b)
-		} else {
-			m.shift(a, b)
+		if m.Measured = a.Nulls() < a.Len() && b.Nulls() < b.Len(); m.Measured {
+			m.compare(a, b)
 		}
 		out = append(out, m)
 	}
 	slices.SortStableFunc(out, func(x, y Moved) int { return cmp.Compare(y.size(), x.size()) })
-	return out[:min(limit, len(out))]
+	return out[:max(0, min(limit, len(out)))]
 }
 
 // size ranks: the effect, or a change in missing rows when that is larger.
@@ -50,27 +54,47 @@ func (m Moved) size() float64 { return max(math.Abs(m.Effect), math.Abs(m.NullsN
 
 // Fact is the line of the table of what moved.
 func (m Moved) Fact() rondo.Fact {
-	text := fmt.Sprintf("mean %.4g, was %.4g (%+.2f deviations)", m.Now, m.Before, m.Effect)
-	if m.Kind == column.String {
-		text = fmt.Sprintf("%.1f%% of the rows are distributed otherwise, %.2f%% were never seen", 100*m.Effect, 100*m.Unseen)
+	var parts []string
+	switch {
+	case !m.Measured:
+	case m.Kind == column.String:
+		parts = append(parts, fmt.Sprintf("%.1f%% of the rows are distributed otherwise, %.2f%% were never seen", 100*m.Effect, 100*m.Unseen))
+	case m.Kind == column.Bool:
+		parts = append(parts, fmt.Sprintf("true in %.1f%%, was %.1f%%", 100*m.Now, 100*m.Before))
+	case m.Constant:
+		parts = append(parts, fmt.Sprintf("mean %.4g, was always %.4g", m.Now, m.Before))
+	default:
+		parts = append(parts, fmt.Sprintf("mean %.4g, was %.4g (%+.2f deviations)", m.Now, m.Before, m.Effect))
 	}
-	if d := m.NullsNow - m.NullsBefore; math.Abs(d) > 0.005 {
-		text += fmt.Sprintf("; missing %.1f%%, was %.1f%%", 100*m.NullsNow, 100*m.NullsBefore)
+	if d := m.NullsNow - m.NullsBefore; math.Abs(d) > 0.005 || !m.Measured {
+		parts = append(parts, fmt.Sprintf("missing %.1f%%, was %.1f%%", 100*m.NullsNow, 100*m.NullsBefore))
 	}
-	return rondo.Textual("moved: "+m.Column, text)
+	return rondo.Textual("moved: "+m.Column, strings.Join(parts, "; "))
 }
 
 func nullShare(v *column.Vector) float64 { return float64(v.Nulls()) / float64(v.Len()) }
 
-func (m *Moved) shift(a, b *column.Vector) {
+func (m *Moved) compare(a, b *column.Vector) {
+	if a.Type == column.String {
+		m.distance(a, b)
+		return
+	}
 	before, sd := moments(a)
 	now, _ := moments(b)
 	m.Before, m.Now = before, now
-	if sd > 0 {
+	switch {
+	case a.Type == column.Bool:
+		m.Effect = now - before
+	case sd > 0:
 		m.Effect = (now - before) / sd
+	default:
+		if m.Constant = true; now != before {
+			m.Effect = math.Copysign(math.Inf(1), now-before)
+		}
 	}
 }
 
+// moments are mean and standard deviation of the values that are there.
 func moments(v *column.Vector) (mean, sd float64) {
 	var n, m2 float64
 	for i := range v.Len() {

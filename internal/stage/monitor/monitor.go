@@ -6,7 +6,8 @@
 // explains an alarm and never raises one.
 //
 // Missing: a day without labels has no loss (Labelled 0), and the detector counts it as a day without rows. AUC is nil
-// where it cannot be measured.
+// where it cannot be measured. A model whose loss has no expectation of itself (squared loss) is not watched: its state
+// stays "no reference".
 package monitor
 
 import (
@@ -49,7 +50,9 @@ func Summarise(kind rondo.TaskKind, champion rondo.VersionID, day time.Time, c C
 		return d
 	}
 	d.Loss = mean(c.Loss)
-	d.Base = mean(c.Targets)
+	if kind != rondo.Multiclass && len(c.Targets) > 0 {
+		d.Base = mean(c.Targets)
+	}
 	if c.Expected != nil {
 		e := mean(c.Expected)
 		d.Expected = &e
@@ -88,8 +91,35 @@ type Watcher struct {
 
 // NewWatcher starts to watch a version. A model too young for a reference says so until it has one.
 func NewWatcher(spec *rondo.Spec, version rondo.VersionID) (*Watcher, error) {
-	d, err := stat.NewDetector(mainWeight, spec.Monitor.FalsePerYear, nil)
-	if err != nil && !errors.Is(err, stat.ErrFewDays) {
+	return newWatcher(spec, version, nil)
+}
+
+// Next starts to watch the version that follows on w's. The healthy days of w that are old enough to be its reference are
+// out-of-time days of this recipe, and are the next one's reference from the first day (S14); the evidence starts anew.
+func (w *Watcher) Next(spec *rondo.Spec, version rondo.VersionID) (*Watcher, error) {
+	n, err := newWatcher(spec, version, healthy(w.Detector))
+	if errors.Is(err, stat.ErrNoSpread) { // days that are all alike are no scale
+		return newWatcher(spec, version, nil)
+	}
+	return n, err
+}
+
+// gapDays is how old a day must be before it is a reference: a younger one may hold what ended the last version (S14).
+const gapDays = 28
+
+func healthy(d stat.Detector) []float64 {
+	days := append([]float64(nil), d.Past...)
+	for _, b := range d.Blocks {
+		if !b.Fault && b.Day+gapDays < d.Days {
+			days = append(days, b.Value)
+		}
+	}
+	return days
+}
+
+func newWatcher(spec *rondo.Spec, version rondo.VersionID, past []float64) (*Watcher, error) {
+	d, err := stat.NewDetector(mainWeight, spec.Monitor.FalsePerYear, past)
+	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", version, err)
 	}
 	return &Watcher{Version: version, Detector: d}, nil
@@ -100,8 +130,6 @@ type Alarm struct {
 	Since     time.Time
 	Excess    float64 // mean loss over what the model expected of itself, that day
 	Reference stat.Reference
-	Level     float64
-	Threshold float64
 }
 
 // Add counts a closed day; an alarm is returned on the day it opens, and only then.
@@ -119,17 +147,20 @@ func (w *Watcher) Add(d Day) *Alarm {
 	if w.State != stat.Alarm {
 		return nil
 	}
-	return &Alarm{Since: w.First.AddDate(0, 0, w.Detector.Since-1), Excess: day.Mean,
-		Reference: w.Detector.Reference, Level: w.Detector.Level(), Threshold: w.Detector.Threshold}
+	return &Alarm{Since: w.First.AddDate(0, 0, w.Detector.Since-1), Excess: day.Mean, Reference: w.Detector.Reference}
 }
 
 // Numbers are the facts of the alarm for its decision.
 func (a *Alarm) Numbers() []rondo.Fact {
-	return []rondo.Fact{
+	facts := []rondo.Fact{
 		rondo.Textual("since", a.Since.Format(time.DateOnly)),
 		rondo.Numeric("excess loss", a.Excess),
 		rondo.Numeric("reference", a.Reference.Mean),
 		rondo.Numeric("deviation of a day", a.Reference.Deviation),
 		rondo.Numeric("reference days", float64(a.Reference.Days)),
 	}
+	if a.Reference.Correlation > stat.MostCorrelated {
+		facts = append(facts, rondo.Textual("no promise", fmt.Sprintf("days are correlated at %.2f, so falsePerYear may be exceeded", a.Reference.Correlation)))
+	}
+	return facts
 }
