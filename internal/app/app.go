@@ -75,6 +75,8 @@ type App struct {
 	endpoints map[string]endpoint
 	valid     atomic.Pointer[[]store.Token]
 	refreshMu sync.Mutex
+	meterMu   sync.Mutex
+	meter     endpointMeter
 	doingMu   sync.Mutex
 	doing     map[string]api.Doing
 	closers   []func() error
@@ -245,6 +247,10 @@ func (a *App) run(ctx context.Context, ready func()) error {
 		Tokens: func() []api.Token { return *a.valid.Load() }, Logger: a.Logger})
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return door.Run(ctx, a.listener) })
+	if err := a.startMeter(); err != nil {
+		return err
+	}
+	g.Go(func() error { return a.meterEndpoint(ctx) })
 	if !a.Manual {
 		g.Go(func() error { return a.Loop.Run(ctx) })
 	}

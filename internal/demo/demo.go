@@ -51,6 +51,9 @@ type Line struct {
 // model is the name in the model file.
 const model = "late-arrivals"
 
+// prices is the demo's price file: about what a core of a general-purpose machine costs in a cloud.
+const prices = "cpuHour: $0.04\n"
+
 // mark is the file that says that a folder is a demo's.
 const mark = "rondo-demo.json"
 
@@ -157,6 +160,12 @@ func (t *teller) folder() error {
 		return err
 	}
 	if b, err = json.Marshal(mine); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(t.Home, "home"), 0o700); err != nil {
+		return err
+	}
+	if err := writeWhole(filepath.Join(t.Home, "home", "prices.yaml"), []byte(prices)); err != nil {
 		return err
 	}
 	if err := t.files(); err != nil {

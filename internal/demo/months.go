@@ -180,33 +180,15 @@ func (t *teller) place(ctx context.Context) (time.Time, error) {
 	return newest, nil
 }
 
-// tick tells what landed in [at, at+tick), then asks about what left in it.
+// tick lets a tick of flights pass, and from time to time waits for the loop.
 func (t *teller) tick(ctx context.Context, at time.Time, declared control.Declaration) error {
 	next := at.Add(tick)
 	t.clock.Set(next)
-	name := at.Format(time.RFC3339)
-	landed, others := t.feed.outcomes(between(t.feed.byLand, t.feed.landed, at, next))
 	if err := t.interrupt(ctx, at, declared); err != nil {
 		return err
 	}
-	if len(others) > 0 {
-		table := t.feed.take(others, "date", "origin", "destination", "distance", "delay")
-		if _, err := t.client.Events(ctx, model, table, api.Ask{Key: "event/" + name, Local: "date"}); err != nil {
-			return err
-		}
-	}
-	if len(landed) > 0 {
-		table := t.feed.take(landed, "date", "origin", "destination", "nth", "delay")
-		keys := []string{"date", "origin", "destination", "nth"}
-		if _, err := t.client.Feedback(ctx, model, table, keys, "late", api.Ask{Key: "feedback/" + name, Local: "date"}); err != nil {
-			return err
-		}
-	}
-	if asked := between(t.feed.byLeft, t.feed.left, at, next); len(asked) > 0 {
-		table := t.feed.take(asked, "date", "origin", "destination", "distance")
-		if _, err := t.client.Predict(ctx, model, table, api.Ask{Key: "ask/" + name, Local: "date"}); err != nil {
-			return err
-		}
+	if _, _, err := t.feed.tell(ctx, t.client, at); err != nil {
+		return err
 	}
 	if next.Truncate(think).Equal(next) {
 		share := float64(next.Sub(begin)) / float64(t.end.Sub(begin))

@@ -199,6 +199,9 @@ func (t *teller) months15(ctx context.Context, s *Story, first *rondo.Version) e
 
 // money is what the ledger booked.
 func (t *teller) money(ctx context.Context, s *Story) error {
+	if err := t.app.BookEndpoint(ctx); err != nil {
+		return err
+	}
 	costs, err := t.client.Cost(ctx, model)
 	if err != nil {
 		return err

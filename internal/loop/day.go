@@ -114,7 +114,7 @@ func (l *Loop) day(ctx context.Context, w *work) (result, error) {
 	if err != nil {
 		return result{}, fmt.Errorf("day %q: %w", w.step.Name, err)
 	}
-	watch := startMeter()
+	watch := l.startMeter()
 	s, err := l.states(ctx, w)
 	if err != nil {
 		return result{}, err

@@ -17,7 +17,7 @@ func (l *Loop) evaluate(ctx context.Context, w *work) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	watch := startMeter()
+	watch := l.startMeter()
 	var ds *rondo.Dataset
 	var run *rondo.Run
 	var use int

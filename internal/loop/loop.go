@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rondo.dev/rondo/internal/lib/clock"
@@ -75,6 +76,7 @@ type Loop struct {
 	Parts
 	opt      Options
 	wake     chan struct{}
+	taken    atomic.Int64 // CPU time of steps in this process, for TakeSpent
 	mu       sync.Mutex
 	loaded   map[string]*fitted // by artefact and transform
 	programs map[rondo.DatasetID]*transform.Rows

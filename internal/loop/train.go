@@ -34,7 +34,7 @@ func (l *Loop) prepare(ctx context.Context, w *work) (result, error) {
 
 // dataset prepares rows by the pinned declaration; what q leaves zero is the cycle's.
 func (l *Loop) dataset(ctx context.Context, w *work, q data.Request) (*rondo.Dataset, rondo.Entry, error) {
-	watch := startMeter()
+	watch := l.startMeter()
 	q.Spec = w.spec()
 	if q.Now.IsZero() {
 		q.Now = w.step.Made
@@ -158,11 +158,14 @@ func since(spec *rondo.Spec, now time.Time) time.Time {
 func everything(spec *rondo.Spec) *rondo.Split { return &rondo.Split{By: spec.Data.Split.By} }
 
 // meter measures the CPU time that this process spends between two looks.
-type meter struct{ from time.Duration }
+type meter struct {
+	from time.Duration
+	loop *Loop
+}
 
-func startMeter() meter {
+func (l *Loop) startMeter() meter {
 	from, _ := cost.ProcessCPU()
-	return meter{from: from}
+	return meter{from: from, loop: l}
 }
 
 // spent is the CPU time since the start; 0 where the system does not say.
@@ -171,5 +174,9 @@ func (m meter) spent() time.Duration {
 	if err != nil {
 		return 0
 	}
+	m.loop.taken.Add(int64(to - m.from))
 	return to - m.from
 }
+
+// TakeSpent is the CPU time of this process that steps have taken since the last call: what is not the endpoint's.
+func (l *Loop) TakeSpent() time.Duration { return time.Duration(l.taken.Swap(0)) }

@@ -64,10 +64,11 @@ func (l *Loop) backtest(ctx context.Context, w *work) (result, error) {
 		return result{postpone: later(next, l.Clock.Now().Add(time.Hour))}, nil
 	}
 	from = mature.Add(-stat.MinPast * oneDay)
-	past, rows, entries, err := l.pastDays(ctx, w, from, mature)
+	scale, entries, err := l.pastDays(ctx, w, from, mature)
 	if err != nil {
 		return result{}, err
 	}
+	past := scale.means
 	v, err := l.version(ctx, in.Version)
 	if err != nil {
 		return result{}, err
@@ -77,7 +78,7 @@ func (l *Loop) backtest(ctx context.Context, w *work) (result, error) {
 		proof = w.spec().Deploy.Prove
 	}
 	now := l.Clock.Now()
-	trial, err := rollout.Begin(w.spec(), proof, w.champion.ID, v.ID, w.champion.Loss, past, float64(rows)/float64(len(past)), now.Add(oneDay))
+	trial, err := rollout.Begin(w.spec(), proof, w.champion.ID, v.ID, scale.loss/float64(scale.rows), past, float64(scale.rows)/float64(len(past)), now.Add(oneDay))
 	if err != nil {
 		return result{}, err
 	}
@@ -129,50 +130,62 @@ func (l *Loop) servedDays(ctx context.Context, w *work) (from, mature time.Time,
 	return from, mature, nil
 }
 
-// pastDays are the daily means of loss(champion) - loss(recipe) on days from up to to, the recipe fitted on rows before
-// each origin (rolling-origin backtest).
-func (l *Loop) pastDays(ctx context.Context, w *work, from, to time.Time) (past []float64, rows int, entries []rondo.Entry, err error) {
+// pastScale is what a trial is measured in: daily means of loss(champion) - loss(recipe), and the champion's loss on the
+// same rows, of which the margin is a share. Its loss on validation will not do: three days there are easier or harder
+// than the weeks of a trial by a quarter.
+type pastScale struct {
+	means []float64
+	rows  int
+	loss  float64 // sum over rows
+}
+
+// pastDays measures the scale on days from up to to, the recipe fitted on rows before each origin (rolling-origin
+// backtest).
+func (l *Loop) pastDays(ctx context.Context, w *work, from, to time.Time) (past pastScale, entries []rondo.Entry, err error) {
 	champion, err := l.load(ctx, of(w.champion))
 	if err != nil {
-		return nil, 0, nil, err
+		return past, nil, err
 	}
 	span := to.Sub(from) / backtestOrigins
 	for o := range backtestOrigins {
 		origin := from.Add(time.Duration(o) * span)
 		ds, entry, err := l.dataset(ctx, w, data.Request{Now: origin, Split: everything(w.spec()), Sample: backtestShare, Lean: true})
 		if err != nil {
-			return nil, 0, nil, fmt.Errorf("backtest at %s: %w", origin.Format(time.DateOnly), err)
+			return past, nil, fmt.Errorf("backtest at %s: %w", origin.Format(time.DateOnly), err)
 		}
 		run, spent, err := l.fitOn(ctx, w, ds, w.spec().Train, "origin-"+ordinal(o))
 		if err != nil {
-			return nil, 0, nil, fmt.Errorf("backtest at %s: %w", origin.Format(time.DateOnly), err)
+			return past, nil, fmt.Errorf("backtest at %s: %w", origin.Format(time.DateOnly), err)
 		}
 		entry.Cause, entry.Ref = "backtest", entry.Ref+"/"+ordinal(o)
 		entries = append(append(entries, spent...), entry)
 		fresh, err := l.load(ctx, artefact{Artefact: run.Artefact, Transform: ds.Transform})
 		if err != nil {
-			return nil, 0, nil, err
+			return past, nil, err
 		}
 		for day := origin; day.Before(origin.Add(span)); day = day.Add(oneDay) {
 			e, err := l.evidence(ctx, w, day, day.Add(oneDay))
 			if err != nil {
-				return nil, 0, nil, err
+				return past, nil, err
 			}
 			a, err := e.losses(w.spec(), champion)
 			if err != nil {
-				return nil, 0, nil, err
+				return past, nil, err
 			}
 			b, err := e.losses(w.spec(), fresh)
 			if err != nil {
-				return nil, 0, nil, err
+				return past, nil, err
 			}
 			if mean, ok := rollout.DailyMean(a, b); ok {
-				past = append(past, mean)
-				rows += len(a)
+				past.means = append(past.means, mean)
+				past.rows += len(a)
+				for _, x := range a {
+					past.loss += x
+				}
 			}
 		}
 	}
-	return past, rows, entries, nil
+	return past, entries, nil
 }
 
 // shadow ends a trial that the days have decided. Woken early or late it waits, or times out.

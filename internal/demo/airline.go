@@ -1,0 +1,81 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"rondo.dev/rondo/internal/app"
+	"rondo.dev/rondo/internal/door/api"
+	"rondo.dev/rondo/internal/lib/clock"
+	"rondo.dev/rondo/internal/lib/column"
+	"rondo.dev/rondo/internal/rondo"
+)
+
+// tell says what landed in the tick that begins at an instant, then asks about what left in it; nil: nobody left.
+func (f *feed) tell(ctx context.Context, client *api.Client, at time.Time) (asked *column.Table, answer *api.Predictions, err error) {
+	next, name := at.Add(tick), at.Format(time.RFC3339)
+	landed, others := f.outcomes(between(f.byLand, f.landed, at, next))
+	if len(others) > 0 {
+		table := f.take(others, "date", "origin", "destination", "distance", "delay")
+		if _, err := client.Events(ctx, model, table, api.Ask{Key: "event/" + name, Local: "date"}); err != nil {
+			return nil, nil, err
+		}
+	}
+	if len(landed) > 0 {
+		table := f.take(landed, "date", "origin", "destination", "nth", "delay")
+		keys := []string{"date", "origin", "destination", "nth"}
+		if _, err := client.Feedback(ctx, model, table, keys, "late", api.Ask{Key: "feedback/" + name, Local: "date"}); err != nil {
+			return nil, nil, err
+		}
+	}
+	left := between(f.byLeft, f.left, at, next)
+	if len(left) == 0 {
+		return nil, nil, nil
+	}
+	asked = f.take(left, "date", "origin", "destination", "distance")
+	answer, err = client.Predict(ctx, model, asked, api.Ask{Key: "ask/" + name, Local: "date"})
+	return asked, answer, err
+}
+
+// Airline is the demo's feed without its story, for tests and measurements: flights from files, told to an installation
+// that has a version of the example's model.
+type Airline struct {
+	App   *app.App
+	Clock *clock.Virtual // of the installation
+	Spec  *rondo.Spec
+	Files string    // a pattern of files
+	From  time.Time // what leaves or lands earlier is left out
+	Ask   uint32    // one flight in so many is a question
+}
+
+// Fly lets flights leave and land, tick by tick, until so many questions are answered; heard is given each tick's.
+func (a Airline) Fly(ctx context.Context, questions int, heard func(asked *column.Table, answer *api.Predictions) error) error {
+	rows, err := a.App.Data.Compile(ctx, a.Spec)
+	if err != nil {
+		return err
+	}
+	f, err := readFeed(ctx, a.App.Engine, rows, a.Files, a.From, a.Ask)
+	if err != nil {
+		return err
+	}
+	client := a.App.Client()
+	for at, answered := a.From, 0; answered < questions; at = at.Add(tick) {
+		if len(f.byLand) == 0 || at.UnixMicro() > f.landed[f.byLand[len(f.byLand)-1]] {
+			return fmt.Errorf("the flights of %s end after %d questions", a.Files, answered)
+		}
+		a.Clock.Set(at.Add(tick))
+		asked, answer, err := f.tell(ctx, client, at)
+		if err != nil {
+			return fmt.Errorf("at %s: %w", at.Format(time.DateTime), err)
+		}
+		if asked == nil {
+			continue
+		}
+		answered += asked.Rows()
+		if err := heard(asked, answer); err != nil {
+			return err
+		}
+	}
+	return nil
+}
