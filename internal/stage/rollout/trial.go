@@ -196,8 +196,8 @@ func InCanary(key [16]byte, salt string, share float64) bool {
 
 // Health is what a canary's answers were: all must be numbers, and none may have failed.
 type Health struct {
-	Answered int `json:"answered"`
-	Failed   int `json:"failed"` // the challenger gave no finite answer, and the champion answered instead
+	Answered int `json:"answered"` // rows the challenger was asked about
+	Failed   int `json:"failed"`   // of them, rows without a finite answer
 }
 
 // ErrNoAnswers is returned while the canary has not answered.
@@ -207,7 +207,7 @@ var ErrNoAnswers = errors.New("the canary has not answered a request yet")
 func (h Health) Check(least int) error {
 	switch {
 	case h.Failed > 0:
-		return fmt.Errorf("%d of %d answers failed", h.Failed, h.Answered+h.Failed)
+		return fmt.Errorf("%d of %d answers failed", h.Failed, h.Answered)
 	case h.Answered < least:
 		return ErrNoAnswers
 	}
