@@ -141,7 +141,7 @@ func TestMarginDecidesWhatEqualMeans(t *testing.T) {
 func TestHarmStopsOnAnyDayOfTheWeek(t *testing.T) {
 	weekdays := map[int]int{}
 	for k := range 40 {
-		d := &days{rng: seed.Seed(9).Rand(fmt.Sprint(k)), r: .3, rows: 100, gain: -.04}
+		d := &days{rng: seed.Seed(9).Rand(fmt.Sprint(k)), r: .3, rows: 100, gain: -.025}
 		v, took := run(begin(t, spec(.01), rondo.NotWorse, d), d)
 		if v != Harm || took > 28 {
 			t.Errorf("%s after %d days", v, took)
