@@ -174,7 +174,7 @@ func TestALivedModelShowsEverything(t *testing.T) {
 	page := body(t, ask(h, "GET", "/", cookie))
 	for _, want := range []string{"Version late-arrivals/2 answers since", "Who answered when", "AUC of the answers, by day (UTC)", "Loss minus the loss the model expected",
 		"Log evidence, by day (UTC)", "Regret in dollars", "promoted late-arrivals/2 in place of late-arrivals/1", "refused late-arrivals/3", "late-arrivals/1 got worse",
-		"quarantined a feed", "auc &gt;= 0.7", "Calibration", "auc by origin", "What late-arrivals/2 looks at", "Dollars by cause", "$2.22", "shadow ",
+		"quarantined a feed", "auc is 0.72 (0.71 to 0.73) on 52,345 rows", "Calibration", "auc by origin", "What late-arrivals/2 looks at", "Dollars by cause", "$2.22", "shadow ",
 		"21 decisions to wait or to probe are left out", "Wrong answers cost $60000.00 over 150 days"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("lacks %q", want)
@@ -227,8 +227,8 @@ func TestStoredValuesStayText(t *testing.T) {
 		if r.StatusCode != 200 {
 			t.Errorf("%.40q: %d", hostile, r.StatusCode)
 		}
-		for _, tag := range regexp.MustCompile(`<[a-zA-Z!/][^>]*>`).FindAllString(page, -1) {
-			if regexp.MustCompile(`(?i)^</?(script|img|iframe|b)\b|\son[a-z]+\s*=`).MatchString(withoutValues(tag)) {
+		for _, tag := range tags.FindAllString(page, -1) {
+			if dangerous.MatchString(quoted.ReplaceAllString(tag, `""`)) {
 				t.Errorf("%.40q became %s", hostile, tag)
 			}
 		}
@@ -238,7 +238,9 @@ func TestStoredValuesStayText(t *testing.T) {
 	}
 }
 
-// withoutValues leaves of a tag what is not inside quotes.
-func withoutValues(tag string) string {
-	return regexp.MustCompile(`"[^"]*"`).ReplaceAllString(tag, `""`)
-}
+// A tag, what is between its quotes, and what no tag of these pages may be.
+var (
+	tags      = regexp.MustCompile(`<[a-zA-Z!/][^>]*>`)
+	quoted    = regexp.MustCompile(`"[^"]*"`)
+	dangerous = regexp.MustCompile(`(?i)^</?(script|img|iframe|b)\b|\son[a-z]+\s*=`)
+)

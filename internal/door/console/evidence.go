@@ -248,7 +248,7 @@ func slicesPicture(metric string, groups []rondo.Slice, overall *rondo.Metric) *
 		bottom := float64(f.Height - below)
 		for _, t := range f.x.ticks {
 			f.line(f.x.at(t.at), above, f.x.at(t.at), bottom, "grid", "")
-			f.text(f.x.at(t.at), bottom+18, "middle", "tick", t.text)
+			f.text(f.x.at(t.at), bottom+18, f.anchor(f.x.at(t.at)), "tick", t.text)
 		}
 		if overall != nil {
 			f.line(f.x.at(overall.Value), above-6, f.x.at(overall.Value), bottom, "bound", fmt.Sprintf("all rows: %.4g", overall.Value))

@@ -178,14 +178,18 @@ func newFrame(width, height int, x, y axis) *frame {
 	for _, t := range f.x.ticks {
 		x := f.x.at(t.at)
 		f.line(x, f.y.Start, x, f.y.Start+4, "axis", "")
-		anchor := "middle"
-		if x > f.x.End-16 {
-			anchor = "end"
-		}
-		f.text(x, f.y.Start+18, anchor, "tick", t.text)
+		f.text(x, f.y.Start+18, f.anchor(x), "tick", t.text)
 	}
 	f.line(left, f.y.Start, f.x.End, f.y.Start, "axis", "")
 	return f
+}
+
+// anchor keeps the text of a tick inside the picture.
+func (f *frame) anchor(x float64) string {
+	if x > f.x.End-16 {
+		return "end"
+	}
+	return "middle"
 }
 
 func (f *frame) add(s shape) { f.Shapes = append(f.Shapes, s) }

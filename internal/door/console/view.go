@@ -10,6 +10,7 @@ import (
 
 	"rondo.dev/rondo/internal/control"
 	"rondo.dev/rondo/internal/rondo"
+	"rondo.dev/rondo/internal/seam/store"
 )
 
 // How much of what may grow without end is shown; the newest, or the largest.
@@ -181,6 +182,7 @@ func (p *page) money(life *control.Life) {
 		title = "CPU by cause (no price is set, so everything costs $0.00)"
 	}
 	totals := slices.Clone(life.Costs.Totals)
+	slices.SortStableFunc(totals, func(a, b store.Total) int { return cmp.Or(cmp.Compare(b.Amount, a.Amount), cmp.Compare(b.CPU, a.CPU)) })
 	for _, t := range totals {
 		p.Causes = append(p.Causes, cause{t.Cause, t.Amount.String(), t.CPU.Round(time.Millisecond).String(), t.Entries})
 		names = append(names, t.Cause)
