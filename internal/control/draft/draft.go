@@ -7,8 +7,8 @@
 //
 // Shapes: a table with one target a row. Missing: a null target is a row without a label; ranges are those of the values that
 // are there. Suspected leaks are columns that predict the target almost alone: out of two folds, AUC above 0.95 (binary), as
-// much of the chance-corrected accuracy (multiclass) or of the variance (regression), or columns missing exactly where the
-// target is. Errors: rondo.Invalid when a column cannot be a target, with what it is.
+// much of the chance-corrected accuracy (multiclass) or of the variance (regression), columns missing exactly where the
+// target is, and amounts that are not 0 almost only where a rare answer is. Errors: rondo.Invalid when a column cannot be a target, with what it is.
 package draft
 
 import (
@@ -28,6 +28,8 @@ type Source struct {
 	Table *column.Table
 	Naive map[string]bool // timestamps without a zone
 	Whole bool            // Table has every row of the source
+	// Yes or No, where one is set, makes a yes-or-no question of any target: is it Yes; is it anything but No.
+	Yes, No string
 }
 
 // Line is something declared, with its reason.

@@ -116,6 +116,24 @@ func TestTextOfTwoValuesBecomesABool(t *testing.T) {
 	}
 }
 
+func TestAnyTargetCanBeAskedYesOrNo(t *testing.T) {
+	w := invented()
+	table := of(t, "size", w.size, "city", w.city, "price", w.price)
+	for _, s := range []Source{{Yes: "Oslo"}, {No: "Oslo"}} {
+		s.Path, s.Table = "x.csv", table
+		d, err := Make(s, "city")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := map[bool]string{true: "city = 'Oslo'", false: "city != 'Oslo'"}[s.Yes != ""]; d.Kind != rondo.Binary || d.Derive.Text != want {
+			t.Errorf("%+v, want %s", d.Derive, want)
+		}
+	}
+	if _, err := Make(Source{Path: "x.csv", Table: table, Yes: "Paris"}, "city"); err == nil || !strings.Contains(err.Error(), "there are ") {
+		t.Errorf("a value that is not there: %v", err)
+	}
+}
+
 func TestTasksFollowTheTarget(t *testing.T) {
 	w := invented()
 	table := of(t, "size", w.size, "price", w.price, "city", w.city, "grade", w.classes, "id", w.id, "day", w.days, "known", w.yes)

@@ -16,6 +16,11 @@ const (
 	leakLeast = 40      // fewer labelled rows cannot tell
 	leakBins  = 32      // of numbers, by rank
 	leakNulls = 20      // fewer rows may be blank all over: that tells nothing
+	// An amount that is almost always 0, and where it is not the rare answer comes: a cost, a refund, a count of what followed.
+	leakZeros = 0.8
+	leakRate  = 0.7 // of the rare answer, where the amount is not 0
+	leakLift  = 5   // times its share in all rows
+	leakSome  = 30  // rows where it is not 0
 )
 
 // labels is the target of the rows that have one.
@@ -28,7 +33,7 @@ type labels struct {
 }
 
 // labelsOf reads the target as derive will make it; derived is nil where it is a bool, a class or a number already.
-func labelsOf(kind rondo.TaskKind, v *column.Vector, derived *Line, yes string) *labels {
+func labelsOf(kind rondo.TaskKind, v *column.Vector, derived *Line, yes func(string) bool) *labels {
 	l := &labels{kind: kind, missing: make([]bool, v.Len())}
 	ids := make(map[string]int)
 	stride := max(1, v.Len()/leakRows)
@@ -40,7 +45,7 @@ func labelsOf(kind rondo.TaskKind, v *column.Vector, derived *Line, yes string) 
 		switch {
 		case kind == rondo.Binary && derived != nil:
 			x = 0
-			if v.Text(i) == yes {
+			if yes(v.Text(i)) {
 				x = 1
 			}
 		case kind == rondo.Multiclass:
@@ -65,13 +70,16 @@ func (l *labels) leak(v *column.Vector) string {
 	if len(l.rows) < leakLeast {
 		return ""
 	}
+	if why := l.followed(v); why != "" {
+		return why
+	}
 	switch score := l.score(v); {
 	case score <= leakScore:
 		return ""
 	case l.kind == rondo.Binary:
 		return fmt.Sprintf("alone it ranks the target with AUC %.3f", score)
 	case l.kind == rondo.Multiclass:
-		return fmt.Sprintf("alone it names the class in all but %s of what chance leaves", percent(int(1000*(1-score)), 1000))
+		return fmt.Sprintf("alone it names the class: %s of what chance leaves open", percent(int(1000*score), 1000))
 	default:
 		return fmt.Sprintf("alone it explains %s of the target's variance", percent(int(1000*score), 1000))
 	}
@@ -88,6 +96,36 @@ func (l *labels) sameMissing(v *column.Vector) bool {
 		}
 	}
 	return true
+}
+
+// followed says why an amount looks like what comes after a rare answer, or "".
+func (l *labels) followed(v *column.Vector) string {
+	if l.kind != rondo.Binary || v.Type != column.Int64 && v.Type != column.Float64 {
+		return ""
+	}
+	var all, some, allYes, someYes float64
+	for i, r := range l.rows {
+		x, ok := v.Float(int(r))
+		all++
+		allYes += l.values[i]
+		if ok && x != 0 {
+			some++
+			someYes += l.values[i]
+		}
+	}
+	if some < leakSome || some > (1-leakZeros)*all {
+		return ""
+	}
+	for _, answer := range []struct {
+		word      string
+		all, some float64
+	}{{"yes", allYes, someYes}, {"no", all - allYes, some - someYes}} {
+		rate, usual := answer.some/some, answer.all/all
+		if rate >= leakRate && rate >= leakLift*usual {
+			return fmt.Sprintf("the answer is %s in %s of the %.0f rows where it is not 0, and in %s of all: it may be what followed", answer.word, percent(int(answer.some), int(some)), some, percent(int(answer.all), int(all)))
+		}
+	}
+	return ""
 }
 
 // score is how well v alone tells the target of rows whose target was not looked at: rows are put into bins, and each half

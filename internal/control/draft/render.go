@@ -25,7 +25,7 @@ func (d *Draft) Text() []byte {
 	w.said("train: "+d.Train.Text, d.Train.Why)
 	if d.Decide != nil {
 		w.line("")
-		w.comment("", d.Decide.Why)
+		w.comment("", "The threshold is a guess: "+d.Decide.Why)
 		w.line("decide: " + d.Decide.Text)
 	}
 	w.line("")

@@ -141,6 +141,11 @@ var positives = []string{"1", "true", "yes", "y", "t", "positive", "pos", "malig
 func (m *maker) task() error {
 	c := m.profile.Column(m.raw)
 	kind, why := kindOf(c, m.profile.Rows)
+	if m.Yes != "" || m.No != "" {
+		if kind, why = m.yesNo(c); kind == "" {
+			return &rondo.Error{Kind: rondo.Invalid, Field: m.raw, Message: why}
+		}
+	}
 	if ours(m.raw) {
 		kind, why = "", "Rondo gives columns of its own that name; rename it in the data"
 	}
@@ -153,14 +158,63 @@ func (m *maker) task() error {
 	}
 	v := m.Table.Column(m.raw)
 	switch {
+	case m.Yes != "" || m.No != "":
+		m.one(c)
 	case kind == rondo.Binary && v.Type != column.Bool:
 		m.binary(c)
 	case kind == rondo.Multiclass:
 		m.rare(c)
 		m.dominated(c)
 	}
-	m.labels = labelsOf(kind, v, m.Draft.Derive, m.positive(c))
+	m.labels = labelsOf(kind, v, m.Draft.Derive, m.asked(c))
 	return nil
+}
+
+// asked says of which values a binary target is true.
+func (m *maker) asked(c *profile.Column) func(value string) bool {
+	switch {
+	case m.Yes != "":
+		return func(value string) bool { return value == m.Yes }
+	case m.No != "":
+		return func(value string) bool { return value != m.No }
+	}
+	yes := m.positive(c)
+	return func(value string) bool { return value == yes }
+}
+
+// yesNo is the kind of a target that was made a yes-or-no question.
+func (m *maker) yesNo(c *profile.Column) (rondo.TaskKind, string) {
+	value := m.Yes + m.No
+	rows, v := 0, m.Table.Column(m.raw)
+	for i := range v.Len() {
+		if !v.IsNull(i) && v.Text(i) == value {
+			rows++
+		}
+	}
+	there := m.profile.Rows - c.Nulls
+	switch {
+	case m.Yes != "" && m.No != "":
+		return "", "say which value is yes, or which is no; not both"
+	case rows == 0:
+		return "", fmt.Sprintf("no row has the value %q; there are %s", value, frequent(c.Top, there))
+	case rows == there:
+		return "", fmt.Sprintf("every row has the value %q", value)
+	}
+	return rondo.Binary, fmt.Sprintf("%s in %s of the rows, against all other values", short(value), percent(rows, there))
+}
+
+// one derives whether a target has, or has not, one value.
+func (m *maker) one(c *profile.Column) {
+	sign, word := " = ", "_is_"
+	if m.No != "" {
+		sign, word = " != ", "_not_"
+	}
+	name := strings.TrimLeft(slug(m.raw, '_')+word+slug(m.Yes+m.No, '_'), "_0123456789")
+	for m.Table.Column(name) != nil {
+		name += "_"
+	}
+	m.Draft.Derive = &Line{expr.QuoteColumn(m.raw) + sign + literal(c.Type, m.Yes+m.No), "a binary target is true or false"}
+	m.Draft.Target.Text = name
 }
 
 // positive is the value that a binary target asks about.
@@ -229,7 +283,7 @@ func (m *maker) rare(c *profile.Column) {
 // dominated proposes another question where one class is nearly all rows.
 func (m *maker) dominated(c *profile.Column) {
 	if most := c.Top[0]; float64(most.Rows) > mostBase*float64(m.profile.Rows-c.Nulls) {
-		m.Draft.Target.Why += fmt.Sprintf(" Nearly all are %s: to ask yes or no instead, add derive: {other: %s != %s} under data, and make that a binary target.",
-			short(most.Value), expr.QuoteColumn(m.raw), literal(c.Type, most.Value))
+		m.Draft.Target.Why += fmt.Sprintf(" Nearly all are %s: rondo init asks yes or no, is it anything else, with --no '%s'.",
+			short(most.Value), short(most.Value))
 	}
 }

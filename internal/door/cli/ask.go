@@ -6,6 +6,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"rondo.dev/rondo/internal/app"
@@ -147,6 +148,9 @@ func (p *printer) add(a *api.Predictions) error {
 		value := "-"
 		if row.Value != nil {
 			value = fmt.Sprint(row.Value)
+			if x, ok := row.Value.(float64); ok {
+				value = strconv.FormatFloat(x, 'g', 6, 64)
+			}
 		}
 		p.out.row(id, fmt.Sprint(row.Version), value, probability, strings.Join(row.Outside, ","))
 	}

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"rondo.dev/rondo/internal/app"
+	"rondo.dev/rondo/internal/control"
 	"rondo.dev/rondo/internal/rondo"
-	"rondo.dev/rondo/internal/stage/evaluate"
 )
 
 type checkCmd struct {
@@ -31,19 +31,16 @@ func (c *checkCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	check := evaluate.Check{Table: table.Table, Threshold: c.Threshold, Bars: c.Bar}
+	p := control.Predictions{Name: c.File, Rows: table.Table, Label: c.Label, Score: c.Score, Positive: c.Positive, Time: c.Time, By: c.By,
+		Threshold: c.Threshold, Bars: c.Bar}
 	if c.TrainedOn != "" {
 		training, err := lookAt(ctx, c.TrainedOn)
 		if err != nil {
 			return err
 		}
-		check.Training = training.Table
+		p.TrainedOn = training.Table
 	}
-	check.Columns, err = evaluate.Recognise(table.Table, evaluate.Wanted{Label: c.Label, Score: c.Score, Positive: c.Positive, Time: c.Time, By: c.By})
-	if err != nil {
-		return &rondo.Error{Kind: rondo.KindOf(err), Field: c.File, Message: err.Error()}
-	}
-	seen, err := check.Evaluate()
+	seen, err := control.Check(p)
 	if err != nil {
 		return err
 	}
@@ -67,7 +64,7 @@ func lookAt(ctx context.Context, file string) (*app.Table, error) {
 	return app.ReadTable(ctx, filepath.Dir(path), filepath.Base(path), lookRows)
 }
 
-func printHonest(w io.Writer, file string, h *evaluate.Honest) error {
+func printHonest(w io.Writer, file string, h *control.Checked) error {
 	c := h.Columns
 	what := fmt.Sprintf("%s: label %s, score %s", c.Kind, c.Label, strings.Join(c.Scores, ", "))
 	if c.Positive != "" {
@@ -106,7 +103,7 @@ func printHonest(w io.Writer, file string, h *evaluate.Honest) error {
 }
 
 // printMeasured prints metrics, calibration and the course of time.
-func printMeasured(w io.Writer, h *evaluate.Honest) error {
+func printMeasured(w io.Writer, h *control.Checked) error {
 	t := newTable(w, "METRIC", "VALUE", "95 % INTERVAL")
 	for _, m := range h.Metrics {
 		t.row(m.Name, fmt.Sprintf("%.4f", m.Value), fmt.Sprintf("%.4f to %.4f", m.Low, m.High))

@@ -26,6 +26,8 @@ const lookRows = 2_000_000
 type initCmd struct {
 	Data   string `arg:"" help:"A file (.csv, .json, .jsonl, .ndjson or .parquet), a folder of them, or a pattern in quotes."`
 	Target string `help:"The column to predict."`
+	Yes    string `help:"Ask whether the target has this value."`
+	No     string `help:"Ask whether the target has any value but this."`
 	Name   string `help:"The model's name; without it, that of the file."`
 	Out    string `help:"The model file to write." default:"model.yaml" type:"path"`
 	Force  bool   `help:"Write over a model file that is there."`
@@ -55,7 +57,7 @@ func (c *initCmd) Run(ctx context.Context, e *env) error {
 			return err
 		}
 	}
-	d, err := draft.Make(draft.Source{Model: c.Name, Path: source, Table: table.Table, Naive: table.Naive, Whole: table.Whole}, c.Target)
+	d, err := draft.Make(draft.Source{Model: c.Name, Path: source, Table: table.Table, Naive: table.Naive, Whole: table.Whole, Yes: c.Yes, No: c.No}, c.Target)
 	if err != nil {
 		return err
 	}
