@@ -13,11 +13,12 @@ import (
 )
 
 const (
-	freeText   = 0.5 // share of different values from which text is an id or prose
-	fewValues  = 16  // text with so many values becomes a column each, as transform does
-	learnable  = 20  // rows a value needs to be learned, as in transform
-	rangeRoom  = 0.5 // a range check leaves so much of the range on either side
-	mostChecks = 60  // beyond that a list of ranges is not read any more
+	freeText   = 0.5   // share of different values from which text is an id or prose
+	fewValues  = 16    // text with so many values becomes a column each, as transform does
+	learnable  = 20    // rows a value needs to be learned, as in transform
+	rangeRoom  = 0.5   // a range check leaves so much of the range on either side
+	mostRange  = 1e100 // a wider range says nothing
+	mostChecks = 60    // beyond that a list of ranges is not read any more
 	mostSlices = 2
 )
 
@@ -133,6 +134,9 @@ func (m *maker) check(c *profile.Column) {
 	switch {
 	case v.Type == column.Int64 || v.Type == column.Float64:
 		low, high := bounds(c.Numbers.Min, c.Numbers.Max)
+		if math.IsInf(high-low, 0) || math.IsNaN(high-low) || high-low > mostRange {
+			return
+		}
 		text := fmt.Sprintf("%s between %s and %s", q, number(low, v.Type), number(high, v.Type))
 		if c.Nulls > 0 {
 			text = q + " is null or " + text
@@ -168,7 +172,11 @@ func number(x float64, t column.Type) string {
 	if t == column.Int64 || x == math.Trunc(x) && math.Abs(x) < 1e15 {
 		return strconv.FormatFloat(math.Round(min(max(x, -9e18), 9e18)), 'f', 0, 64)
 	}
-	return strconv.FormatFloat(cleaned(x), 'f', -1, 64)
+	text := strconv.FormatFloat(cleaned(x), 'f', -1, 64)
+	if !strings.Contains(text, ".") {
+		text += ".0" // a whole number beyond int64 is none to the language
+	}
+	return text
 }
 
 // cleaned is x to 6 digits: 0.30000000000000004 is 0.3.

@@ -2,6 +2,7 @@ package draft
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -256,4 +257,19 @@ func TestModelNamesAreMadeOfFileNames(t *testing.T) {
 			t.Errorf("%s: %q, want %q", path, got, want)
 		}
 	}
+}
+
+func TestAnyNumbersCanBeWritten(t *testing.T) {
+	w := invented()
+	for _, scale := range []float64{1e-300, 1e-12, 1e-3, 1e14, 1e16, 1e19, 1e40, 1e200, 1e306} {
+		big := make([]float64, rows)
+		for i, x := range w.noise {
+			big[i] = x * scale
+		}
+		valid(t, of(t, "big", big, "city", w.city, "p", w.price), "p")
+		valid(t, of(t, "big", big, "city", w.city, "p", w.price), "big")
+	}
+	ends := slices.Repeat([]int64{math.MinInt64, math.MaxInt64, 0, 7}, rows/4)
+	valid(t, of(t, "ends", ends, "city", w.city, "p", w.price), "p")
+	valid(t, of(t, "same", slices.Repeat([]float64{5, math.NaN()}, rows/2), "city", w.city, "p", w.price), "p")
 }

@@ -192,7 +192,11 @@ func (h *Honest) seenTwice(s *Scored, c Check) {
 	}
 	if len(inputs) >= 2 { // one column is a group, not a row
 		label := make(map[rowhash.Key]float64, s.Rows())
-		for i, k := range c.hashes(s.Table, inputs) {
+		told := inputs
+		if c.Columns.Time != "" {
+			told = append(slices.Clone(inputs), c.Columns.Time) // the same again, later, is another row
+		}
+		for i, k := range c.hashes(s.Table, told) {
 			if y, again := label[k]; again {
 				h.SeenTwice++
 				if y != s.Target[i] {
@@ -202,7 +206,7 @@ func (h *Honest) seenTwice(s *Scored, c Check) {
 			}
 			label[k] = s.Target[i]
 		}
-		if h.SeenTwice > h.Repeats {
+		if h.SeenTwice > h.Repeats && 2*h.SeenTwice < h.Rows { // else they are too coarse to tell rows apart
 			h.find("%d rows share all inputs with an earlier row, %d of them with another label; if such twins stand in training and test, the test is too kind", h.SeenTwice, h.Contrary)
 		}
 	}
