@@ -140,11 +140,17 @@ func (c *Control) model(tx store.Tx, name string) (store.Model, error) {
 	return m, err
 }
 
-// SetPaused stops or goes on with everything the loop would start of its own; serving goes on either way.
+// SetPaused stops or goes on with everything the loop would start of its own; serving goes on either way. Going on opens
+// what was parked: whoever says so has mended what failed.
 func (c *Control) SetPaused(ctx context.Context, model string, paused bool) error {
 	err := c.store.Write(ctx, func(tx store.Tx) error {
 		if _, err := c.model(tx, model); err != nil {
 			return err
+		}
+		if !paused {
+			if _, err := tx.Steps().Unpark(model); err != nil {
+				return err
+			}
 		}
 		return tx.Models().SetPaused(model, paused)
 	})

@@ -351,6 +351,10 @@ func (l *Loop) trialStep(ctx context.Context, w *work, s *states, day time.Time,
 	if s.trial == nil || s.trial.Verdict != rollout.Continue || d.challengers == nil {
 		return nil
 	}
+	if s.trial.Trial.Champion != w.champion.ID {
+		s.trial.Verdict = rollout.TimeUp // it is about a version that answers no more; the shadow step says so
+		return nil
+	}
 	if e.outsideShare() > retrain.MaxOutside {
 		return nil // a day of bad rows decides nothing (D30)
 	}

@@ -79,6 +79,7 @@ type Loop struct {
 	taken    atomic.Int64 // CPU time of steps in this process, for TakeSpent
 	mu       sync.Mutex
 	loaded   map[string]*fitted // by artefact and transform
+	untold   bool               // serving has not followed the newest route yet
 	programs map[rondo.DatasetID]*transform.Rows
 }
 
@@ -112,7 +113,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if err := l.RunUntilIdle(ctx); err != nil && ctx.Err() == nil {
 			l.Logger.Error("loop", "error", err)
-			if rondo.KindOf(err) == rondo.Unavailable {
+			if errors.Is(err, store.ErrBroken) {
 				return err
 			}
 		}
@@ -158,6 +159,7 @@ func (l *Loop) sleep(ctx context.Context, until time.Time) {
 // RunUntilIdle conducts until nothing is due by the clock. A backtest and the demo move their clock between two calls.
 func (l *Loop) RunUntilIdle(ctx context.Context) error {
 	for {
+		l.tellServing(ctx)
 		if err := l.Reconcile(ctx); err != nil {
 			return fmt.Errorf("reconcile: %w", err)
 		}
@@ -178,28 +180,36 @@ func (l *Loop) RunUntilIdle(ctx context.Context) error {
 	}
 }
 
-// work does one leased step to its commit.
+// work does one leased step. That a later attempt has it is no error: this one leaves no trace.
 func (l *Loop) work(ctx context.Context, step store.Step) error {
 	ctx, stop := l.heartbeat(ctx, step)
 	defer stop()
 	fail.At("loop/leased/" + step.Kind)
-	w, err := l.snapshot(ctx, step)
-	if err != nil {
-		return fmt.Errorf("look at %s: %w", step.ID, err)
-	}
-	result, err := l.do(ctx, w)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err != nil {
-		return l.failed(ctx, w, err)
-	}
-	err = l.commit(ctx, w, result)
-	if errors.Is(err, store.ErrLeaseLost) {
+	err := l.attempt(ctx, step)
+	if errors.Is(err, store.ErrLeaseLost) || err != nil && errors.Is(context.Cause(ctx), store.ErrLeaseLost) {
 		l.Logger.Warn("a later attempt has this step", "step", step.ID, "attempt", step.Attempt)
 		return nil
 	}
 	return err
+}
+
+// attempt does a step and commits what came of it, or that it failed.
+func (l *Loop) attempt(ctx context.Context, step store.Step) error {
+	w, err := l.snapshot(ctx, step)
+	var r result
+	if err == nil {
+		r, err = l.do(ctx, w)
+	}
+	if err == nil {
+		err = l.commit(ctx, w, r)
+	}
+	switch {
+	case err == nil || errors.Is(err, store.ErrLeaseLost):
+		return err
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return l.failed(ctx, w, err)
 }
 
 // heartbeat renews the lease of this attempt alone while the step is being done, and ends ctx when it is lost.
@@ -234,7 +244,8 @@ func (l *Loop) failed(ctx context.Context, w *work, cause error) error {
 	l.Logger.Warn("step", "step", w.step.ID, "kind", w.step.Kind, "model", w.step.Model, "attempt", w.step.Attempt, "error", cause)
 	if w.cycle != nil && (kind == rondo.Invalid || kind == rondo.Unsupported || kind == rondo.NotFound || kind == rondo.Refused || kind == rondo.OverBudget) {
 		d := l.decision(w, rondo.Failed, w.step.Kind, rondo.Textual("reason", cause.Error()))
-		return l.commit(ctx, w, result{decisions: []*rondo.Decision{d}, end: &ending{outcome: rondo.Failed}})
+		return l.commit(ctx, w, result{decisions: []*rondo.Decision{d}, end: &ending{outcome: rondo.Failed}, routed: w.route != nil,
+			write: func(tx store.Tx) error { return l.abandon(tx, w) }})
 	}
 	return l.Store.Write(ctx, func(tx store.Tx) error {
 		state, retry := store.StepOpen, tx.Now()

@@ -97,7 +97,7 @@ func (l *Loop) refitTrain(ctx context.Context, w *work) (result, error) {
 const smokeRows = 1000
 
 // smoke loads a version as serving would and lets it answer rows it was trained on: every answer must be finite, and the
-// same alone as in a batch.
+// same alone as in a batch. An answer that is not so is rondo.Refused; any other error says nothing about the version.
 func (l *Loop) smoke(ctx context.Context, v *rondo.Version) (int, error) {
 	f, err := l.load(ctx, of(v))
 	if err != nil {
@@ -111,8 +111,11 @@ func (l *Loop) smoke(ctx context.Context, v *rondo.Version) (int, error) {
 		return 0, err
 	}
 	m, err := l.part(ctx, ds, rondo.TrainPart)
-	if err != nil || m == nil {
+	if err != nil {
 		return 0, fmt.Errorf("rows to smoke %s with: %w", v.ID, err)
+	}
+	if m == nil {
+		return 0, rondo.Errorf(rondo.Refused, "version %s was fitted on no rows", v.ID)
 	}
 	rows, width, k := min(m.Rows, smokeRows), len(m.Features), f.model.Outputs()
 	batch, single := make([]float64, rows*k), make([]float64, k)
@@ -125,7 +128,7 @@ func (l *Loop) smoke(ctx context.Context, v *rondo.Version) (int, error) {
 		}
 		for j, x := range single {
 			if math.IsNaN(x) || math.IsInf(x, 0) || math.Float64bits(x) != math.Float64bits(batch[i*k+j]) {
-				return 0, fmt.Errorf("version %s answers row %d with %v alone and %v in a batch", v.ID, i, x, batch[i*k+j])
+				return 0, rondo.Errorf(rondo.Refused, "version %s answers row %d with %v alone and %v in a batch", v.ID, i, x, batch[i*k+j])
 			}
 		}
 	}
@@ -143,6 +146,9 @@ func (l *Loop) health(ctx context.Context, w *work) (result, error) {
 		return result{}, err
 	}
 	rows, err := l.smoke(ctx, v)
+	if err != nil && rondo.KindOf(err) != rondo.Refused {
+		return result{}, err
+	}
 	if err != nil {
 		d := l.decision(w, rondo.RefusedIt, "health", rondo.Textual("reason", err.Error()))
 		d.Version = v.ID
@@ -194,10 +200,15 @@ func (l *Loop) canary(ctx context.Context, w *work) (result, error) {
 	}); err != nil {
 		return result{}, err
 	}
+	if w.champion == nil || trial == nil || trial.Trial.Champion != w.champion.ID {
+		return l.outdated(w, v.ID), nil
+	}
 	now := l.Clock.Now()
 	if state == nil {
-		if _, err := l.smoke(ctx, v); err != nil {
+		if _, err := l.smoke(ctx, v); rondo.KindOf(err) == rondo.Refused {
 			return l.unhealthy(w, v, err)
+		} else if err != nil {
+			return result{}, err
 		}
 		return l.canaryStage(w, v, name, canarying{From: now}), nil
 	}
@@ -319,4 +330,29 @@ func (l *Loop) endTrial(tx store.Tx, model string) error {
 	route.Challenger, route.Share, route.Salt = "", 0, ""
 	_, err = tx.Versions().SetRoute(route)
 	return err
+}
+
+// abandon takes back what a cycle has on its way: its versions that never answered, and its trial.
+func (l *Loop) abandon(tx store.Tx, w *work) error {
+	versions, err := tx.Versions().List(w.step.Model)
+	if err != nil {
+		return err
+	}
+	for _, v := range versions {
+		if v.Cycle != w.cycle.ID || v.State != rondo.Candidate && v.State != rondo.Challenger {
+			continue
+		}
+		if err := tx.Versions().Move(v.ID, rondo.Rejected); err != nil {
+			return err
+		}
+	}
+	return l.endTrial(tx, w.step.Model)
+}
+
+// outdated ends a cycle whose challenger was tried against a version that answers no more: what it proved is about that one.
+func (l *Loop) outdated(w *work, challenger rondo.VersionID) result {
+	d := l.decision(w, rondo.Kept, "another champion")
+	d.Version = challenger
+	return result{decisions: []*rondo.Decision{d}, end: &ending{outcome: rondo.Kept}, routed: true,
+		write: func(tx store.Tx) error { return l.abandon(tx, w) }}
 }

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -55,18 +56,20 @@ func (l *Loop) backtest(ctx context.Context, w *work) (result, error) {
 	if w.champion == nil {
 		return result{}, rondo.Errorf(rondo.Conflict, "the champion of %s is gone", w.step.Model)
 	}
-	from, mature, err := l.servedDays(ctx, w)
+	days, next, err := l.servedDays(ctx, w)
 	if err != nil {
 		return result{}, err
 	}
-	if have := int(mature.Sub(from) / oneDay); have < stat.MinPast {
-		next := mature.Add(time.Duration(stat.MinPast-have)*oneDay + maturity)
-		return result{postpone: later(next, l.Clock.Now().Add(time.Hour))}, nil
+	if have := len(days); have < stat.MinPast {
+		until := next.Add(time.Duration(stat.MinPast-have)*oneDay + maturity)
+		return result{postpone: later(until, l.Clock.Now().Add(time.Hour))}, nil
 	}
-	from = mature.Add(-stat.MinPast * oneDay)
-	scale, entries, err := l.pastDays(ctx, w, from, mature)
+	scale, entries, err := l.pastDays(ctx, w, days[len(days)-stat.MinPast:])
 	if err != nil {
 		return result{}, err
+	}
+	if len(scale.means) < stat.MinPast { // labels were taken back since
+		return result{postpone: l.Clock.Now().Add(oneDay), entries: entries}, nil
 	}
 	past := scale.means
 	v, err := l.version(ctx, in.Version)
@@ -109,25 +112,34 @@ func later(a, b time.Time) time.Time {
 }
 
 // servedDays are the whole days since the champion's training for which matured answers are in the log.
-func (l *Loop) servedDays(ctx context.Context, w *work) (from, mature time.Time, err error) {
+// Those without labels say nothing about a difference, and are left out; next is the day to be closed next.
+func (l *Loop) servedDays(ctx context.Context, w *work) (days []time.Time, next time.Time, err error) {
 	err = l.Store.Read(ctx, func(tx store.Tx) error {
-		first, err := value[dayCursor](tx, w.step.Model, "days")
+		cursor, err := value[dayCursor](tx, w.step.Model, "days")
 		if err != nil {
 			return err
 		}
-		if first == nil {
+		if cursor == nil {
 			return errors.New("no day has been closed")
 		}
-		from, mature = first.First, first.Next
+		next = cursor.Next
+		from := later(cursor.First, w.champion.Trained[1].Truncate(oneDay).Add(oneDay))
+		closed, err := tx.Values().Range(w.step.Model, dayPrefix+from.Format(time.DateOnly), dayPrefix+next.Format(time.DateOnly))
+		if err != nil {
+			return err
+		}
+		for _, v := range closed {
+			var state dayState
+			if err := json.Unmarshal(v.Value, &state); err != nil {
+				return fmt.Errorf("state %s of %s: %w", v.Name, w.step.Model, err)
+			}
+			if state.Labelled > 0 {
+				days = append(days, state.Day.Day)
+			}
+		}
 		return nil
 	})
-	if err != nil {
-		return from, mature, err
-	}
-	if cut := w.champion.Trained[1].Truncate(oneDay).Add(oneDay); cut.After(from) {
-		from = cut
-	}
-	return from, mature, nil
+	return days, next, err
 }
 
 // pastScale is what a trial is measured in: daily means of loss(champion) - loss(recipe), and the champion's loss on the
@@ -139,31 +151,20 @@ type pastScale struct {
 	loss  float64 // sum over rows
 }
 
-// pastDays measures the scale on days from up to to, the recipe fitted on rows before each origin (rolling-origin
-// backtest).
-func (l *Loop) pastDays(ctx context.Context, w *work, from, to time.Time) (past pastScale, entries []rondo.Entry, err error) {
+// pastDays measures the scale on those days, the recipe fitted on rows before each origin (rolling-origin backtest).
+func (l *Loop) pastDays(ctx context.Context, w *work, days []time.Time) (past pastScale, entries []rondo.Entry, err error) {
 	champion, err := l.load(ctx, of(w.champion))
 	if err != nil {
 		return past, nil, err
 	}
-	span := to.Sub(from) / backtestOrigins
 	for o := range backtestOrigins {
-		origin := from.Add(time.Duration(o) * span)
-		ds, entry, err := l.dataset(ctx, w, data.Request{Now: origin, Split: everything(w.spec()), Sample: backtestShare, Lean: true})
+		part := days[o*len(days)/backtestOrigins : (o+1)*len(days)/backtestOrigins]
+		fresh, spent, err := l.recipeAt(ctx, w, o, part[0])
 		if err != nil {
-			return past, nil, fmt.Errorf("backtest at %s: %w", origin.Format(time.DateOnly), err)
+			return past, nil, fmt.Errorf("backtest at %s: %w", part[0].Format(time.DateOnly), err)
 		}
-		run, spent, err := l.fitOn(ctx, w, ds, w.spec().Train, "origin-"+ordinal(o))
-		if err != nil {
-			return past, nil, fmt.Errorf("backtest at %s: %w", origin.Format(time.DateOnly), err)
-		}
-		entry.Cause, entry.Ref = "backtest", entry.Ref+"/"+ordinal(o)
-		entries = append(append(entries, spent...), entry)
-		fresh, err := l.load(ctx, artefact{Artefact: run.Artefact, Transform: ds.Transform})
-		if err != nil {
-			return past, nil, err
-		}
-		for day := origin; day.Before(origin.Add(span)); day = day.Add(oneDay) {
+		entries = append(entries, spent...)
+		for _, day := range part {
 			e, err := l.evidence(ctx, w, day, day.Add(oneDay))
 			if err != nil {
 				return past, nil, err
@@ -188,6 +189,21 @@ func (l *Loop) pastDays(ctx context.Context, w *work, from, to time.Time) (past 
 	return past, entries, nil
 }
 
+// recipeAt fits the recipe, lean, on what was known at an origin.
+func (l *Loop) recipeAt(ctx context.Context, w *work, o int, origin time.Time) (*fitted, []rondo.Entry, error) {
+	ds, entry, err := l.dataset(ctx, w, data.Request{Now: origin, Split: everything(w.spec()), Sample: backtestShare, Lean: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	run, spent, err := l.fitOn(ctx, w, ds, w.spec().Train, "origin-"+ordinal(o))
+	if err != nil {
+		return nil, nil, err
+	}
+	entry.Cause, entry.Ref = "backtest", entry.Ref+"/"+ordinal(o)
+	fresh, err := l.load(ctx, artefact{Artefact: run.Artefact, Transform: ds.Transform})
+	return fresh, append(spent, entry), err
+}
+
 // shadow ends a trial that the days have decided. Woken early or late it waits, or times out.
 func (l *Loop) shadow(ctx context.Context, w *work) (result, error) {
 	in, err := input[candidate](w)
@@ -203,6 +219,9 @@ func (l *Loop) shadow(ctx context.Context, w *work) (result, error) {
 	}
 	if state == nil {
 		return result{}, rondo.Errorf(rondo.Conflict, "the trial of %s is gone", in.Version)
+	}
+	if w.champion == nil || state.Trial.Champion != w.champion.ID {
+		return l.outdated(w, in.Version), nil
 	}
 	now := l.Clock.Now()
 	if state.Verdict == rollout.Continue {

@@ -122,8 +122,15 @@ func (l *Loop) commit(ctx context.Context, w *work, r result) error {
 	if err != nil {
 		return fmt.Errorf("encode the output of %s: %w", w.step.ID, err)
 	}
+	again := false
 	err = l.Store.Write(ctx, func(tx store.Tx) error {
 		if err := tx.Steps().Fence(w.step.ID, w.step.Attempt); err != nil {
+			return err
+		}
+		if again, err = w.moved(tx); again && (r.routed || w.step.Kind == "day") {
+			return tx.Steps().Postpone(w.step.ID, w.step.Attempt, tx.Now(), output)
+		}
+		if again = false; err != nil {
 			return err
 		}
 		if r.write != nil {
@@ -159,17 +166,50 @@ func (l *Loop) commit(ctx context.Context, w *work, r result) error {
 		}
 		return tx.Steps().Finish(w.step.ID, w.step.Attempt, output)
 	})
-	if err != nil {
+	if err != nil || again {
 		return err
 	}
 	fail.At("loop/committed/" + w.step.Kind)
 	for _, d := range r.decisions {
 		l.report(Progress{Model: w.step.Model, Cycle: w.step.Cycle, Step: w.step.Kind, Decision: d})
 	}
-	if r.routed && l.opt.RouteChanged != nil {
-		return l.opt.RouteChanged(ctx)
+	if r.routed {
+		l.setUntold(true)
+		l.tellServing(ctx)
 	}
 	return nil
+}
+
+// moved says whether somebody has changed who answers since the snapshot: then what follows for the route, or for a
+// champion's day, is thought again.
+func (w *work) moved(tx store.Tx) (bool, error) {
+	route, err := tx.Versions().Route(w.step.Model)
+	if errors.Is(err, store.ErrNotFound) {
+		return w.route != nil, nil
+	}
+	return err == nil && (w.route == nil || w.route.Generation != route.Generation), err
+}
+
+// tellServing lets serving renew its routes after they were changed. Where it cannot, its old ones go on answering and it
+// is told again before the next step: nothing is done that was only decided.
+func (l *Loop) tellServing(ctx context.Context) {
+	l.mu.Lock()
+	untold := l.untold
+	l.mu.Unlock()
+	if !untold || l.opt.RouteChanged == nil {
+		return
+	}
+	if err := l.opt.RouteChanged(ctx); err != nil {
+		l.Logger.Error("serving does not follow the routes", "error", err)
+		return
+	}
+	l.setUntold(false)
+}
+
+func (l *Loop) setUntold(untold bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.untold = untold
 }
 
 func (l *Loop) report(p Progress) {

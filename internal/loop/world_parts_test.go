@@ -28,12 +28,14 @@ var errDead = errors.New("the process was killed")
 
 // life is one process: it passes events (a commit is two, before and after it; an object put is one) and dies at one of them.
 type life struct {
-	mu     sync.Mutex
-	passed int
-	dies   int // at this event; 0: never
-	dead   bool
-	full   bool   // the disk
-	after  func() // after each commit
+	mu        sync.Mutex
+	passed    int
+	dies      int // at this event; 0: never
+	dead      bool
+	full      bool   // the disk
+	after     func() // after each commit
+	soon      int    // so many writes from now meanwhile happens
+	meanwhile func()
 }
 
 // pass counts an event; from the fatal one on everything fails, and what has to be written fails while the disk is full.
@@ -51,6 +53,31 @@ func (l *life) pass() error {
 		return rondo.Errorf(rondo.Unavailable, "no room on the disk")
 	}
 	return nil
+}
+
+// kill lets the life end at the n-th event from now; 0: it does not.
+func (l *life) kill(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dies = 0; n > 0 {
+		l.dies = l.passed + n
+	}
+}
+
+// before lets f happen just before the n-th write from now.
+func (l *life) before(n int, f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.soon, l.meanwhile = n, f
+}
+
+func (l *life) comes() func() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.soon--; l.soon != 0 || l.dead {
+		return nil
+	}
+	return l.meanwhile
 }
 
 func (l *life) ended() bool {
@@ -78,6 +105,9 @@ type mortalStore struct {
 }
 
 func (s mortalStore) Write(ctx context.Context, f func(store.Tx) error) error {
+	if f := s.life.comes(); f != nil {
+		f()
+	}
 	if err := s.life.pass(); err != nil {
 		return err
 	}
@@ -127,13 +157,17 @@ func (o mortalObjects) Get(ctx context.Context, d rondo.Digest) ([]byte, error) 
 // bentClock is a virtual clock that may be set back: the installation sees it, the world goes on.
 type bentClock struct {
 	*clock.Virtual
-	mu  sync.Mutex
-	off time.Duration
+	frozen time.Time // not zero: what a process that was stopped still sees
+	mu     sync.Mutex
+	off    time.Duration
 }
 
 func (b *bentClock) Now() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if !b.frozen.IsZero() {
+		return b.frozen
+	}
 	return b.Virtual.Now().Add(b.off)
 }
 
@@ -144,6 +178,10 @@ func (b *bentClock) bend(off time.Duration) {
 }
 
 func (b *bentClock) Until(ctx context.Context, t time.Time) error {
+	if !b.frozen.IsZero() {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	b.mu.Lock()
 	off := b.off
 	b.mu.Unlock()
@@ -159,6 +197,7 @@ type trainers struct {
 	exit func(name string, n int) int
 	// hold, when set, keeps every training from ending until it is closed.
 	hold chan struct{}
+	held chan struct{} // told of each job that is held
 }
 
 type training struct {
@@ -169,7 +208,7 @@ type training struct {
 }
 
 func newTrainers() *trainers {
-	return &trainers{jobs: map[string]*training{}, starts: map[string]int{}}
+	return &trainers{jobs: map[string]*training{}, starts: map[string]int{}, held: make(chan struct{}, 8)}
 }
 
 func (e *trainers) Start(ctx context.Context, s executor.Spec) (executor.Job, error) {
@@ -186,8 +225,14 @@ func (e *trainers) Start(ctx context.Context, s executor.Spec) (executor.Job, er
 		exit = e.exit(s.Name, e.starts[s.Name])
 	}
 	go t.run(s, exit, e.hold)
+	if e.hold != nil {
+		e.held <- struct{}{}
+	}
 	return t, nil
 }
+
+// wait returns when a job is held.
+func (e *trainers) wait() { <-e.held }
 
 func (t *training) run(s executor.Spec, exit int, hold chan struct{}) {
 	defer close(t.done)

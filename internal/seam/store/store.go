@@ -11,7 +11,7 @@
 //     ErrLeaseLost when a later attempt exists or the step has ended: no late ghosts (I2, I3).
 //   - Adding a row of an id that is there is ErrExists. A row that is not there is ErrNotFound.
 //   - A full or failing disk is an error of kind rondo.Unavailable, and the store goes on when there is room. After a
-//     failed sync nothing more is accepted until the store is opened again. A flipped bit in SQLite's write-ahead log can
+//     failed sync everything is ErrBroken until the store is opened again. A flipped bit in SQLite's write-ahead log can
 //     lose acknowledged rows without a word: this store does not claim otherwise.
 //   - Lists are in the order the rows were made.
 package store
@@ -29,6 +29,7 @@ var (
 	ErrNotFound  = errors.New("no such row")
 	ErrExists    = errors.New("row exists")
 	ErrLeaseLost = errors.New("lease lost to a later attempt")
+	ErrBroken    = errors.New("nothing more is accepted until the store is opened again")
 )
 
 // Store keeps rows. Safe for concurrent use.
@@ -85,7 +86,7 @@ type Cycles interface {
 // StepState is where a step stands.
 type StepState string
 
-// The states: open -> leased -> done | failed | parked; leased -> open when it is given back. The table repeats it as CHECK.
+// The states: open -> leased -> done | failed | parked; leased -> open when it is given back; parked -> open by a person. The table repeats it as CHECK.
 const (
 	StepOpen   StepState = "open"
 	StepLeased StepState = "leased"
@@ -127,10 +128,12 @@ type Steps interface {
 	Finish(id rondo.StepID, attempt int, output []byte) error
 	// Fail ends the attempt: the step is open again from retry on, or failed or parked when state says so.
 	Fail(id rondo.StepID, attempt int, reason string, state StepState, retry time.Time) error
-	// Postpone gives a leased step back, due later: it waits for a named event or instant.
+	// Postpone gives a leased step back, due later: it waits for a named event or instant. Its failures are forgotten.
 	Postpone(id rondo.StepID, attempt int, due time.Time, output []byte) error
 	// Wake makes open steps of that model and kind due now.
 	Wake(model, kind string) error
+	// Unpark opens a model's parked steps again, due now and with no failure: a person has mended what they failed at.
+	Unpark(model string) (int, error)
 	// FreeWorkersExcept opens what other workers hold: for the one process that owns this store, at its start.
 	FreeWorkersExcept(worker string) (int, error)
 	ByCycle(c rondo.CycleID) ([]Step, error)

@@ -6,6 +6,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	"rondo.dev/rondo/internal/rondo"
+	"rondo.dev/rondo/internal/seam/store"
 )
 
 // explain gives a driver's error the kind and the next move, and remembers a failed sync. Other errors stay.
@@ -19,6 +20,7 @@ func (s *Store) explain(err error) error {
 	}
 	switch cause.ExtendedCode {
 	case sqlite3.ErrIoErrFsync, sqlite3.ErrIoErrDirFsync:
+		err = errors.Join(err, store.ErrBroken)
 		broken := unavailable("could not be synced to its disk: check the disk, then start Rondo again; nothing is accepted until then")
 		s.mu.Lock()
 		if s.broken == nil {

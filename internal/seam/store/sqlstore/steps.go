@@ -35,11 +35,12 @@ const (
 		where id = ? and attempt = ? and state = 'leased'`
 	failStep = `update steps set state = ?, ended = ?, lease_until = null, failures = failures + 1, error = ?
 		where id = ? and attempt = ? and state = 'leased'`
-	postponeStep = `update steps set state = 'open', due = ?, lease_until = null, output = ?
+	postponeStep = `update steps set state = 'open', due = ?, lease_until = null, output = ?, failures = 0, error = ''
 		where id = ? and attempt = ? and state = 'leased'`
-	wakeSteps = `update steps set due = ? where model = ? and kind = ? and state = 'open' and due > ?`
-	freeSteps = `update steps set state = 'open', lease_until = null where state = 'leased' and worker <> ?`
-	nextDue   = `select due from steps where state = 'open' order by due limit 1`
+	wakeSteps   = `update steps set due = ? where model = ? and kind = ? and state = 'open' and due > ?`
+	unparkSteps = `update steps set state = 'open', due = ?, ended = null, failures = 0 where model = ? and state = 'parked'`
+	freeSteps   = `update steps set state = 'open', lease_until = null where state = 'leased' and worker <> ?`
+	nextDue     = `select due from steps where state = 'open' order by due limit 1`
 )
 
 func scanStep(r row) (s store.Step, err error) {
@@ -123,6 +124,10 @@ func (s steps) Wake(model, kind string) error {
 	now := micros(s.t.now)
 	_, err := s.t.exec("waking steps of "+model, wakeSteps, now, model, kind, now)
 	return err
+}
+
+func (s steps) Unpark(model string) (int, error) {
+	return s.t.exec("opening parked steps of "+model, unparkSteps, micros(s.t.now), model)
 }
 
 func (s steps) FreeWorkersExcept(worker string) (int, error) {

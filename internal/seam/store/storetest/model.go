@@ -117,6 +117,16 @@ func (w *world) wake(kind string) {
 	}
 }
 
+func (w *world) unpark() (n int) {
+	for i := range w.steps {
+		if s := &w.steps[i]; s.State == store.StepParked {
+			s.State, s.Due, s.Ended, s.Failures = store.StepOpen, w.now, nil, 0
+			n++
+		}
+	}
+	return n
+}
+
 func (w *world) free(worker string) (n int) {
 	for i := range w.steps {
 		if s := &w.steps[i]; s.State == store.StepLeased && s.Worker != worker {

@@ -117,6 +117,11 @@ func (h *history) operation() {
 		k := fmt.Sprint("k", small("kind"))
 		h.agree("wake", h.tx.Steps().Wake("m", k), nil)
 		h.w.wake(k)
+		if small("unpark") == 0 {
+			got, err := h.tx.Steps().Unpark("m")
+			h.agree("unpark", err, nil)
+			h.equal("unpark", got, h.w.unpark())
+		}
 		if small("free") == 0 {
 			got, err := h.tx.Steps().FreeWorkersExcept("w0")
 			h.agree("free", err, nil)
@@ -162,7 +167,10 @@ func (h *history) onLease(id rondo.StepID, attempt int, at time.Time) {
 		then(func() { h.w.end(held, store.StepDone); held.Output, held.Error = []byte(`1`), "" })
 	case 3:
 		h.agree("postpone", s.Postpone(id, attempt, at, []byte(`2`)), want)
-		then(func() { h.w.end(held, store.StepOpen); held.Due, held.Output = at, []byte(`2`) })
+		then(func() {
+			h.w.end(held, store.StepOpen)
+			held.Due, held.Output, held.Failures, held.Error = at, []byte(`2`), 0, ""
+		})
 	default:
 		state := rapid.SampledFrom([]store.StepState{store.StepOpen, store.StepOpen, store.StepFailed, store.StepParked}).Draw(h.T, "state")
 		h.agree("fail", s.Fail(id, attempt, "why", state, at), want)

@@ -127,6 +127,22 @@ func testFail(d *desk) {
 		d.ok(tx.Steps().Fail("s", 2, "again", store.StepFailed, time.Time{}))
 		d.same(len(must[[]store.Step](d)(tx.Steps().Unfinished("m"))), 0)
 		d.same(must[store.Step](d)(tx.Steps().Get("s")).Failures, 2)
+		d.same(must[int](d)(tx.Steps().Unpark("other")), 0)
+		d.same(must[int](d)(tx.Steps().Unpark("m")), 1) // the failed one has ended for good
+	})
+	mended := d.lease("w")
+	d.same(mended.ID, rondo.StepID("poison"))
+	d.same(mended.Attempt, 2)
+	d.same(mended.Failures, 0)
+	d.same(mended.Ended == nil, true)
+	d.write(func(tx store.Tx) {
+		d.ok(tx.Steps().Fail("poison", 2, "again", store.StepOpen, tx.Now()))
+	})
+	again := d.lease("w")
+	d.same(again.Failures, 1)
+	d.write(func(tx store.Tx) {
+		d.ok(tx.Steps().Postpone("poison", 3, tx.Now(), nil))
+		d.same(must[store.Step](d)(tx.Steps().Get("poison")).Failures, 0) // what went well in between is a new beginning
 	})
 }
 

@@ -1,0 +1,360 @@
+package loop_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"rondo.dev/rondo/internal/control"
+	"rondo.dev/rondo/internal/rondo"
+	"rondo.dev/rondo/internal/seam/store"
+)
+
+// A worker that was paused past its lease while its trainer ran finds that another has done the step: it commits nothing.
+func TestSecondWorkerCannotCommitAfterLeaseExpiry(t *testing.T) {
+	for _, ending := range []struct {
+		name string
+		exit int
+	}{{"trained", 0}, {"failed", 2}, {"user error", 1}} {
+		t.Run(ending.name, func(t *testing.T) {
+			w := newWorld(t, 1)
+			paused := newTrainers()
+			paused.hold = make(chan struct{})
+			paused.exit = func(string, int) int { return ending.exit }
+			stopped := &bentClock{Virtual: w.clk.Virtual, frozen: w.clk.Now()} // its heart does not beat
+			first := w.conductor("first", paused, stopped)
+			ended := make(chan error, 1)
+			go func() { ended <- first.RunUntilIdle(context.Background()) }()
+			paused.wait() // it holds the train step
+			w.clk.Set(w.clk.Now().Add(2 * time.Minute))
+			w.settle() // the second worker brings the cycle to its end
+			want := w.story()
+			if len(want) == 0 || !strings.Contains(strings.Join(want, "\n"), "promoted") {
+				t.Fatalf("the second worker did not go on: %v", want)
+			}
+			close(paused.hold)
+			w.must(<-ended)
+			if got := w.story(); strings.Join(got, "\n") != strings.Join(want, "\n") {
+				t.Errorf("the late worker changed %v to %v", want, got)
+			}
+			w.check()
+			w.days(2)
+		})
+	}
+}
+
+// Days without a label are no days of a scale, and stop nothing.
+func TestDaysWithoutLabelsDoNotStopACycle(t *testing.T) {
+	w := newWorld(t, 3)
+	w.faults.missing = 0.2
+	w.settle()
+	w.days(100)
+	if w.seen.parked > 0 || !promotes(w.story()) {
+		t.Errorf("%d parked steps; %s", w.seen.parked, strings.Join(w.story(), "\n"))
+	}
+}
+
+// While the disk is full nothing is lost and nothing ends; with room again the loop goes on as if nothing had been.
+func TestFullDiskEndsNothing(t *testing.T) {
+	want, _ := undisturbed(t, 3, faults{}, 80)
+	w := newWorld(t, 3)
+	w.life.fill(true)
+	w.settle()
+	w.life.fill(false)
+	w.settle()
+	for d := range 80 {
+		for i := range int(day / tick) {
+			w.life.fill(i == 1 && d%3 == 0) // from noon to evening
+			w.tick()
+		}
+		w.life.fill(false)
+		w.settle()
+		w.check()
+	}
+	if got := outcomes(w.story()); strings.Join(got, "\n") != strings.Join(outcomes(want), "\n") {
+		t.Errorf("undisturbed:\n%s\nwith a full disk:\n%s", strings.Join(want, "\n"), strings.Join(w.story(), "\n"))
+	}
+	if w.seen.parked > 0 {
+		t.Errorf("%d steps were parked", w.seen.parked)
+	}
+}
+
+// outcomes are a story's decisions without their instants.
+func outcomes(story []string) (lines []string) {
+	for _, line := range story {
+		if strings.Contains(line, ": ") {
+			lines = append(lines, line[len(time.DateTime):])
+		}
+	}
+	return lines
+}
+
+// Infrastructure that fails twice is tried again; the third time parks the step until a person says resume. A user's error
+// ends the cycle at once, and nothing of it stays on its way.
+func TestFailuresAreRetriedParkedOrEnded(t *testing.T) {
+	for fails, parked := range map[int]int{2: 0, 3: 1} {
+		w := newWorld(t, 1)
+		w.exec.exit = func(_ string, n int) int {
+			if n <= fails {
+				return 2
+			}
+			return 0
+		}
+		for range 5 {
+			w.clk.Set(w.clk.Now().Add(10 * time.Minute))
+			w.settle()
+		}
+		if w.seen.parked != parked {
+			t.Errorf("%d failures: %d steps are parked", fails, w.seen.parked)
+		}
+		w.check()
+		w.resume()
+		w.exec.exit = nil
+		w.settle()
+		if got := outcomes(w.story()); len(got) != 1 {
+			t.Errorf("%d failures: %v", fails, got)
+		}
+	}
+	w := newWorld(t, 1)
+	w.exec.exit = func(string, int) int { return 1 }
+	w.settle()
+	w.check()
+	if got := w.story(); len(got) != 1 || !strings.Contains(got[0], "train: failed") {
+		t.Errorf("a user's error came to %v", got)
+	}
+}
+
+// After weeks in which nobody was there, each cause gives one trigger, not one a day.
+func TestClockJumpGivesOneTriggerPerCause(t *testing.T) {
+	w := newWorld(t, 1)
+	w.apply(strings.ReplaceAll(declared, "retrain: {when: regret, price: $15, guards: {cooldown: 7d}}",
+		"retrain: {when: regret, price: $15, guards: {maxAge: 20d}}"))
+	w.settle()
+	w.days(5)
+	// From here on no candidate meets its bars, so every trigger ends at once and the next one is free to come.
+	w.apply(strings.ReplaceAll(declared, "auc >= 0.6\n", "auc >= 0.999\n"))
+	w.tick()
+	w.apply(strings.ReplaceAll(strings.ReplaceAll(declared, "auc >= 0.6\n", "auc >= 0.999\n"), "cooldown: 7d", "maxAge: 20d"))
+	w.tick()
+	before := len(w.cycles())
+	w.clk.Set(w.clk.Now().Add(35 * day))
+	w.settle()
+	causes := map[rondo.Cause]int{}
+	for _, c := range w.cycles()[before:] {
+		causes[c.Cause]++
+	}
+	if len(causes) == 0 {
+		t.Error("a champion of 40 days gave no trigger")
+	}
+	for cause, n := range causes {
+		if n > 1 {
+			t.Errorf("I9: %d triggers by %s after one jump", n, cause)
+		}
+	}
+	w.check()
+}
+
+// A clock that is set back a day lets nothing happen until it is there again.
+func TestClockSetBackDecidesNothing(t *testing.T) {
+	w := newWorld(t, 1)
+	w.settle()
+	for range 30 {
+		w.days(2)
+		w.back(day)
+	}
+}
+
+// back sets the installation's clock back for as long as it takes to be there again.
+func (w *world) back(by time.Duration) {
+	w.Helper()
+	before, cycles := w.story(), len(w.cycles())
+	w.clk.bend(-by)
+	defer w.clk.bend(0)
+	for range int(by/tick) - 1 {
+		w.tick()
+		if after := w.story(); len(after) != len(before) || len(w.cycles()) != cycles {
+			w.Errorf("the clock was set back, and this was decided: %v", after[len(before):])
+		}
+	}
+	w.check()
+}
+
+func (w *world) cycles() (all []rondo.Cycle) {
+	w.Helper()
+	w.read(func(tx store.Tx) (err error) {
+		all, err = tx.Cycles().List(model, 0)
+		return err
+	})
+	return all
+}
+
+// noPlan is a planner for verbs that plan nothing.
+type noPlan struct{}
+
+func (noPlan) Plan(context.Context, *rondo.Spec, time.Time) (*control.Plan, error) {
+	return &control.Plan{}, nil
+}
+
+func (w *world) person() *control.Control {
+	return control.New(w.raw, w.loop, noPlan{}, control.Changed{Route: w.refresh})
+}
+
+func (w *world) resume() {
+	w.Helper()
+	w.must(w.person().SetPaused(context.Background(), model, false))
+	w.seen.mended(w)
+}
+
+// mended forgets that steps were parked: a person has opened them again.
+func (s *seen) mended(w *world) {
+	s.parked = 0
+	for id, step := range s.ended {
+		if step.State == store.StepParked {
+			delete(s.ended, id)
+		}
+	}
+	w.look()
+}
+
+func (w *world) rollBack() {
+	w.Helper()
+	if _, err := w.person().Rollback(context.Background(), model, "it looks odd"); rondo.KindOf(err) != rondo.Conflict {
+		w.must(err)
+	}
+}
+
+// A person rolls back at any instant of a canary, a promotion, a watch, a trial, also while a step is being done: what was on
+// its way about another champion ends, and no old snapshot puts that one back.
+func TestAPersonRollsBackAtAnyInstant(t *testing.T) {
+	first := newWorld(t, 3)
+	first.settle()
+	for !promotes(first.story()) {
+		first.days(1)
+	}
+	promoted := int(first.clk.Now().Sub(begin) / day)
+	for days := -3; days <= 26; days += 1 + 3*max(0, min(1, days)) {
+		w := newWorld(t, 3)
+		w.settle()
+		w.days(promoted + days)
+		w.life.before(1+(days+3)%5, w.rollBack)
+		w.days(20)
+		if w.seen.parked > 0 {
+			t.Errorf("rolled back %d days after the promotion: %d steps are parked\n%s", days, w.seen.parked, strings.Join(w.story(), "\n"))
+		}
+	}
+}
+
+// The world under all faults at once.
+func TestWorldUnderFaults(t *testing.T) {
+	n := 4
+	if testing.Short() {
+		n = 1
+	}
+	steps, commits, lives := 0, 0, 0
+	for _, s := range seeds(t, n) {
+		w := newWorld(t, s)
+		w.faults = faults{late: 0.05, missing: 0.05, corrected: 0.05}
+		chance := s.Rand("faults")
+		w.exec.exit = func(name string, n int) int {
+			switch x := s.Rand("trainer", name, fmt.Sprint(n)).Float64(); {
+			case x < 0.10:
+				return 2
+			case x < 0.12:
+				return 1
+			}
+			return 0
+		}
+		w.settle()
+		for range 150 {
+			w.disturb(chance)
+			w.days(1)
+		}
+		w.calm()
+		steps, commits, lives = steps+len(w.seen.ended), commits+w.seen.commits, lives+w.lives
+		t.Logf("seed %d: %d steps, %d commits, %d lives; %d decisions and versions; now %s",
+			s, len(w.seen.ended), w.seen.commits, w.lives, len(w.story()), w.clk.Now().Format(time.DateOnly))
+	}
+	t.Logf("%d steps, %d commits, %d lives", steps, commits, lives)
+}
+
+// disturb lets one thing happen, or nothing.
+func (w *world) disturb(chance *rand.Rand) {
+	w.Helper()
+	ctx := context.Background()
+	switch chance.IntN(16) {
+	case 0, 1, 2, 3:
+		w.life.kill(1 + chance.IntN(40))
+	case 4:
+		w.life.fill(true)
+		for range 1 + chance.IntN(5) {
+			w.tick()
+		}
+		w.life.fill(false)
+		w.settle()
+	case 5:
+		w.back(day)
+	case 6:
+		before := len(w.cycles())
+		w.clk.Set(w.clk.Virtual.Now().Add(time.Duration(5+chance.IntN(20)) * day))
+		w.settle()
+		causes := map[rondo.Cause]int{}
+		for _, c := range w.cycles()[before:] {
+			if causes[c.Cause]++; causes[c.Cause] > 1 {
+				w.Errorf("I9: a second trigger by %s after one jump", c.Cause)
+			}
+		}
+	case 7:
+		trees := 8 + chance.IntN(3)
+		w.apply(strings.ReplaceAll(declared, "trees: 9", fmt.Sprint("trees: ", trees)))
+	case 8:
+		w.apply(strings.ReplaceAll(declared, "auc >= 0.6\n", "auc >= 0.999\n"))
+		w.days(1)
+		w.apply(declared)
+	case 9:
+		w.must(w.person().SetPaused(ctx, model, true))
+		w.days(1 + chance.IntN(6))
+		w.resume()
+	case 10:
+		w.life.before(1+chance.IntN(20), w.rollBack)
+	case 11:
+		w.must(w.person().Run(ctx, model))
+	}
+}
+
+// calm ends all faults: what was parked is resumed, and every cycle that is open then ends in time (I11).
+func (w *world) calm() {
+	w.Helper()
+	w.exec.exit, w.faults = nil, faults{}
+	w.life.kill(0)
+	w.resume()
+	w.settle()
+	open := w.openCycle()
+	const limit = 28 + 28 + 2 + 7 + 10 // days of scale, shadow, maturity, canary, and some
+	for d := 0; open != "" && w.openCycle() == open; d++ {
+		if d > limit {
+			w.Fatalf("I11: cycle %s has not ended %d days after the last fault", open, d)
+		}
+		w.days(1)
+	}
+	if w.seen.parked > 0 {
+		w.Errorf("%d steps were parked after the last fault", w.seen.parked)
+	}
+	w.check()
+}
+
+func (w *world) openCycle() (id rondo.CycleID) {
+	w.Helper()
+	w.read(func(tx store.Tx) error {
+		c, err := tx.Cycles().Open(model)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		id = c.ID
+		return err
+	})
+	return id
+}
