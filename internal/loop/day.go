@@ -155,6 +155,14 @@ func (l *Loop) day(ctx context.Context, w *work) (result, error) {
 	if err := l.trialStep(ctx, w, s, day, e, losses); err != nil {
 		return result{}, err
 	}
+	if s.trial != nil && s.trial.Verdict == rollout.Continue && !day.Before(s.trial.Fresh.Add(freshEvery)) {
+		s.trial.Fresh = day
+		step, err := l.step(w.step.Model, "", "freshen", w.step.Name, w.step.Made, candidate{Version: s.trial.Trial.Challenger})
+		if err != nil {
+			return result{}, err
+		}
+		r.next = append(r.next, step)
+	}
 	// 7. Regret, schedule and age.
 	trigger, err := l.regretDay(w, s, day, e, losses, &r)
 	if err != nil {
@@ -277,12 +285,15 @@ func mean(x []float64) *float64 {
 
 // watchQuality counts the day in the detector; an alarm comes with a ranked table of what moved.
 func (l *Loop) watchQuality(ctx context.Context, w *work, s *states, day monitor.Day, e *evidence, r *result) error {
-	if s.detector == nil || s.detector.Version != w.champion.ID {
-		d, err := monitor.NewWatcher(w.spec(), w.champion.ID)
-		if err != nil {
-			return err
-		}
-		s.detector = d
+	var err error
+	switch {
+	case s.detector == nil:
+		s.detector, err = monitor.NewWatcher(w.spec(), w.champion.ID)
+	case s.detector.Version != w.champion.ID:
+		s.detector, err = s.detector.Next(w.spec(), w.champion.ID)
+	}
+	if err != nil {
+		return err
 	}
 	alarm := s.detector.Add(day)
 	if alarm == nil {
@@ -367,15 +378,20 @@ func (l *Loop) trialStep(ctx context.Context, w *work, s *states, day time.Time,
 	if err != nil {
 		return err
 	}
+	challenger, err := l.version(ctx, s.trial.Trial.Challenger)
+	if err != nil {
+		return err
+	}
 	scored := [2]*evaluate.Scored{}
-	for i, a := range []artefact{of(w.champion), s.trial.Artefacts} {
-		f, err := l.load(ctx, a)
+	for i, v := range []*rondo.Version{w.champion, challenger} {
+		f, err := l.load(ctx, of(v))
 		if err != nil {
 			return err
 		}
 		if scored[i], err = all.score(f); err != nil {
 			return err
 		}
+		scored[i].Threshold = v.Threshold
 	}
 	if s.trial.Bars, err = evaluate.ChampionBars(w.spec(), scored[0], scored[1]); err != nil {
 		return err

@@ -79,8 +79,10 @@ func (l *Loop) asOf(ctx context.Context, id rondo.DatasetID) (at time.Time, err 
 // returned cycle, when there is one, is started with the day's commit.
 func (l *Loop) regretDay(w *work, s *states, day time.Time, e *evidence, d dayLosses, r *result) (*rondo.Cycle, error) {
 	spec := w.newest.Spec
+	prices := l.predicted(spec, w.champion)
 	in := retrain.Input{Now: l.Clock.Now(), LastRetrain: s.last, TrainedTo: w.champion.Trained[1], Spent: s.spent,
-		OpenCycle: s.cycle != nil, Paused: s.paused}
+		Price:     prices.Train.Add(prices.Evaluate).Add(prices.Shadow),
+		OpenCycle: s.cycle != nil, Paused: s.paused, OutsideShare: e.outsideShare()}
 	if choice, due := retrain.Scheduled(spec, in); due {
 		return l.trigger(w, choice, r)
 	}
@@ -88,7 +90,6 @@ func (l *Loop) regretDay(w *work, s *states, day time.Time, e *evidence, d dayLo
 		return nil, nil
 	}
 	if s.regret == nil || s.regret.Champion != w.champion.ID {
-		prices := l.predicted(spec, w.champion)
 		state, err := retrain.Begin(spec, w.champion.ID, prices)
 		if err != nil {
 			return nil, err
@@ -128,16 +129,24 @@ func (l *Loop) trigger(w *work, choice retrain.Choice, r *result) (*rondo.Cycle,
 // dayCost prices a day's decisions in dollars: champion on all rows; probe and twin only on days later than the probe.
 func (l *Loop) dayCost(w *work, s *states, day time.Time, e *evidence, d dayLosses) retrain.DayCost {
 	decide := w.newest.Spec.Decide
-	total := func(scored *evaluate.Scored) float64 {
-		money, _ := evaluate.Cost(decide, threshold(w.champion), scored)
-		return money.Dollars()
+	price := func(scored *evaluate.Scored) (float64, []float64) {
+		money, rows := evaluate.Cost(decide, threshold(w.champion), scored)
+		return money.Dollars(), rows
 	}
-	c := retrain.DayCost{Champion: total(d.champions), Rows: e.rows, Outside: e.outside}
+	c := retrain.DayCost{Rows: e.rows, Outside: e.outside}
+	c.Champion, _ = price(d.champions)
 	if d.probes == nil || d.twins == nil || s.probe.Version != w.champion.ID || !day.After(s.probe.To) {
 		return c
 	}
-	c.Compared = true
-	c.ChampionCompared, c.Probe, c.Twin = c.Champion, total(d.probes), total(d.twins)
+	var probe, twin []float64
+	c.Compared, c.ChampionCompared = true, c.Champion
+	c.Probe, probe = price(d.probes)
+	if s.twin.Version != w.champion.ID { // of a champion that was put aside: it says nothing of this one
+		c.Twin = c.Probe
+		return c
+	}
+	c.Twin, twin = price(d.twins)
+	c.TwinLessProbe = retrain.Parted(twin, probe)
 	return c
 }
 

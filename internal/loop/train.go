@@ -85,7 +85,7 @@ func (l *Loop) fit(ctx context.Context, w *work, id rondo.DatasetID, params rond
 }
 
 // trainingCauses are what the seconds of a step's trainer are booked under.
-var trainingCauses = map[string]string{"train": "train", "refit-train": "train", "backtest": "backtest", "probe": "probe", "twin": "twin"}
+var trainingCauses = map[string]string{"train": "train", "refit-train": "train", "backtest": "backtest", "probe": "probe", "twin": "twin", "freshen": "shadow"}
 
 // fitOn runs the trainer, and gives the seconds of every attempt that was seen to end: those of a killed one too, once.
 func (l *Loop) fitOn(ctx context.Context, w *work, ds *rondo.Dataset, params rondo.Train, suffix string) (*rondo.Run, []rondo.Entry, error) {

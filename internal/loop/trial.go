@@ -34,7 +34,8 @@ type trialState struct {
 	Verdict   rollout.Verdict   `json:"verdict"`
 	Bars      []rondo.BarResult `json:"bars,omitempty"` // bars that name the champion, judged on the rows of the trial (S20)
 	Last      time.Time         `json:"last"`           // the newest day counted
-	Artefacts artefact          `json:"artefacts"`
+	Artefacts artefact          `json:"artefacts"`      // of the recipe as it was last fitted
+	Fresh     time.Time         `json:"fresh"`          // when that was
 }
 
 func (t *trialState) past() []float64 { return t.Trial.Test.Residuals }
@@ -93,7 +94,7 @@ func (l *Loop) backtest(ctx context.Context, w *work) (result, error) {
 		if err := tx.Versions().Move(v.ID, rondo.Challenger); err != nil {
 			return err
 		}
-		return put(tx, w.step.Model, trialValue, trialState{Trial: trial, Past: past, Verdict: rollout.Continue, Artefacts: of(v)})
+		return put(tx, w.step.Model, trialValue, trialState{Trial: trial, Past: past, Verdict: rollout.Continue, Artefacts: of(v), Fresh: trial.From})
 	}}
 	s, err := l.step(w.step.Model, w.step.Cycle, "shadow", "", w.step.Made, in)
 	if err != nil {
@@ -109,6 +110,36 @@ func later(a, b time.Time) time.Time {
 		return a
 	}
 	return b
+}
+
+// freshEvery is how often the recipe in shadow is fitted anew: what is to be proved is the recipe, not the model of the day
+// on which the trial began (S22), and the scale was measured on models as old as this at most. Each day's model is there
+// before the day's labels, which is all that the test needs.
+const freshEvery = stat.MinPast / backtestOrigins * oneDay
+
+// freshen fits the recipe in shadow on the newest window, for the days of the trial to come.
+func (l *Loop) freshen(ctx context.Context, w *work) (result, error) {
+	in, err := input[candidate](w)
+	if err != nil {
+		return result{}, err
+	}
+	ds, entry, err := l.dataset(ctx, w, data.Request{Split: everything(w.spec()), Lean: true})
+	if err != nil {
+		return result{}, err
+	}
+	run, entries, err := l.fitOn(ctx, w, ds, w.spec().Train, "")
+	if err != nil {
+		return result{}, err
+	}
+	entry.Cause = "shadow"
+	return result{entries: append(entries, entry), write: func(tx store.Tx) error {
+		state, err := value[trialState](tx, w.step.Model, trialValue)
+		if err != nil || state == nil || state.Trial.Challenger != in.Version {
+			return err // the trial has ended meanwhile
+		}
+		state.Artefacts = artefact{Artefact: run.Artefact, Transform: ds.Transform}
+		return put(tx, w.step.Model, trialValue, state)
+	}}, nil
 }
 
 // servedDays are the whole days since the champion's training for which matured answers are in the log.

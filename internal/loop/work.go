@@ -109,6 +109,8 @@ func (l *Loop) do(ctx context.Context, w *work) (result, error) {
 		return l.canary(ctx, w)
 	case "day":
 		return l.day(ctx, w)
+	case "freshen":
+		return l.freshen(ctx, w)
 	case "probe", "twin":
 		return l.cheap(ctx, w)
 	}

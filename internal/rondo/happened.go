@@ -9,7 +9,8 @@ type Dataset struct {
 	Digest      Digest    `json:"digest"` // over canonical blocks of the parts (D11), not over files
 	Parts       []Part    `json:"parts"`
 	AsOf        time.Time `json:"asOf"` // what was known and had arrived by then
-	From, To    time.Time // the window of row times
+	From        time.Time `json:"from"` // the window of row times
+	To          time.Time `json:"to"`
 	Read        int       `json:"read"`    // rows read from source and log
 	Repeats     int       `json:"repeats"` // exact repeats dropped
 	Purged      int       `json:"purged"`  // rows the embargo took out
@@ -25,11 +26,12 @@ type Dataset struct {
 
 // Part is one part of a dataset.
 type Part struct {
-	Name     PartName  `json:"name"`
-	Rows     int       `json:"rows"`
-	From, To time.Time // row times, zero without time
-	Object   Digest    `json:"object"` // canonical blocks: all columns, time, known, key
-	Matrix   Digest    `json:"matrix"` // features and target as the trainer reads them
+	Name   PartName  `json:"name"`
+	Rows   int       `json:"rows"`
+	From   time.Time `json:"from"` // row times, zero without time
+	To     time.Time `json:"to"`
+	Object Digest    `json:"object"` // canonical blocks: all columns, time, known, key
+	Matrix Digest    `json:"matrix"` // features and target as the trainer reads them
 }
 
 // PartName is what a part is for.

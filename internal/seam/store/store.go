@@ -159,14 +159,13 @@ type Records interface {
 
 // Route is who answers a model's requests. Generation grows by one with each change (I4).
 type Route struct {
-	Model      string
-	Generation int
-	Champion   rondo.VersionID
-	Challenger rondo.VersionID // scored in shadow, and answers Share of keys
-	Share      float64
-	Salt       string
-	Parent     rondo.VersionID // scored in shadow during a watch
-	Twin       rondo.VersionID // unused by serving
+	Model      string          `json:"model"`
+	Generation int             `json:"generation"`
+	Champion   rondo.VersionID `json:"champion,omitempty"`
+	Challenger rondo.VersionID `json:"challenger,omitempty"` // scored in shadow, and answers Share of keys
+	Share      float64         `json:"share"`
+	Salt       string          `json:"salt,omitempty"`
+	Parent     rondo.VersionID `json:"parent,omitempty"` // scored in shadow during a watch
 }
 
 // Versions are trained artefacts, and the routes to them.
@@ -201,8 +200,8 @@ type Values interface {
 
 // Value is a named state.
 type Value struct {
-	Name  string
-	Value []byte
+	Name  string `json:"name"`
+	Value []byte `json:"value"`
 }
 
 // Ledger is money by cause.
@@ -219,18 +218,18 @@ type Ledger interface {
 
 // Total is the sum of a cause.
 type Total struct {
-	Cause   string
-	Entries int
-	CPU     time.Duration
-	Amount  rondo.Money
+	Cause   string        `json:"cause"`
+	Entries int           `json:"entries"`
+	CPU     time.Duration `json:"cpu"`
+	Amount  rondo.Money   `json:"amount"`
 }
 
 // Token is a bearer token's record: its hash, never itself.
 type Token struct {
-	Name   string
-	Hash   [32]byte
-	Scopes []string // admin, predict, feedback, events, read
-	Made   time.Time
+	Name   string    `json:"name"`
+	Hash   [32]byte  `json:"-"`
+	Scopes []string  `json:"scopes"` // admin, predict, feedback, events, read
+	Made   time.Time `json:"made"`
 }
 
 // Tokens say who may speak to the installation.

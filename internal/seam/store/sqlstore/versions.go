@@ -22,12 +22,12 @@ const (
 	dethroneVersion = `update versions set state = ?, answered_until = ? where id = ? and state = ?`
 	moveVersion     = `update versions set state = ? where id = ? and state = ?`
 
-	selectRoute = `select model, generation, champion, challenger, share, salt, parent, twin from routes`
-	setRoute    = `insert into routes (model, generation, champion, challenger, share, salt, parent, twin)
-		values (?, 1, ?, ?, ?, ?, ?, ?)
+	selectRoute = `select model, generation, champion, challenger, share, salt, parent from routes`
+	setRoute    = `insert into routes (model, generation, champion, challenger, share, salt, parent)
+		values (?, 1, ?, ?, ?, ?, ?)
 		on conflict (model) do update set generation = routes.generation + 1, champion = excluded.champion,
 			challenger = excluded.challenger, share = excluded.share, salt = excluded.salt,
-			parent = excluded.parent, twin = excluded.twin
+			parent = excluded.parent
 		returning generation`
 )
 
@@ -103,7 +103,7 @@ func (s versions) Move(id rondo.VersionID, to rondo.VersionState) error {
 }
 
 func scanRoute(r row) (t store.Route, err error) {
-	err = r.Scan(&t.Model, &t.Generation, &t.Champion, &t.Challenger, &t.Share, &t.Salt, &t.Parent, &t.Twin)
+	err = r.Scan(&t.Model, &t.Generation, &t.Champion, &t.Challenger, &t.Share, &t.Salt, &t.Parent)
 	return t, err
 }
 
@@ -121,5 +121,5 @@ func (s versions) SetRoute(r store.Route) (int, error) {
 		return 0, rondo.Errorf(rondo.Invalid, "share of %s is %v: it lies between 0 and 1", r.Model, r.Share)
 	}
 	return one(s.t, "route of "+r.Model, scanInt, setRoute,
-		r.Model, r.Champion, r.Challenger, r.Share, r.Salt, r.Parent, r.Twin)
+		r.Model, r.Champion, r.Challenger, r.Share, r.Salt, r.Parent)
 }

@@ -107,7 +107,7 @@ func testChampion(d *desk) {
 }
 
 func testRoutes(d *desk) {
-	r := store.Route{Model: "m", Champion: "m/1", Challenger: "m/2", Share: 0.05, Salt: "s", Parent: "m/0", Twin: "m/3"}
+	r := store.Route{Model: "m", Champion: "m/1", Challenger: "m/2", Share: 0.05, Salt: "s", Parent: "m/0"}
 	d.write(func(tx store.Tx) {
 		_, err := tx.Versions().Route("m")
 		d.is(err, store.ErrNotFound)

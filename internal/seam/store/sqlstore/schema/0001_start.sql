@@ -117,8 +117,7 @@ create table routes (
 	challenger text    not null,
 	share      real    not null check (share between 0 and 1),
 	salt       text    not null,
-	parent     text    not null,
-	twin       text    not null
+	parent     text    not null
 ) strict;
 
 create table decisions (
