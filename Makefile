@@ -11,7 +11,7 @@ export CGO_ENABLED ?= 1
 
 # Packages with a goroutine, a lock or an atomic of their own are tested once more under the race detector.
 RACING = $(addprefix ./,$(sort $(patsubst %/,%,$(dir $(shell grep -rlE 'go func|[.]Go\b|"sync"|"sync/atomic"|errgroup' --include='*.go' internal boost)))))
-NOT_RACING = ./internal/house
+NOT_RACING = ./internal/house ./boost
 # What links C: DuckDB and SQLite. Everything else has to build without a C compiler.
 LINKS_C := duckdb-go|go-sqlite3
 
@@ -35,6 +35,7 @@ unit: ## every package's own tests
 
 race: ## packages with goroutines, under the race detector
 	go test -race -timeout 20m $(filter-out $(NOT_RACING),$(RACING))
+	go test -race -timeout 20m -run 'AnyCrew|RowByRow|FewHistograms|Cancelled' ./boost # its crews; the long trainings run above
 
 points: ## the places where a test may kill the program
 	go test -tags failpoints -timeout 5m ./internal/lib/fail
