@@ -27,6 +27,7 @@ type report struct {
 	Rows    int64   `json:"rows"`
 	Seconds float64 `json:"seconds"`
 	Rate    float64 `json:"rows_per_second"`
+	CPURate float64 `json:"rows_per_cpu_second"` // what other work on the machine hardly changes
 	Peak    float64 `json:"peak_mib"`
 }
 
@@ -74,12 +75,15 @@ func prepare(model, source string) (*report, error) {
 	}
 	r := &report{Rows: int64(d.Read), Seconds: watch.Elapsed().Seconds()}
 	r.Rate = float64(r.Rows) / r.Seconds
+	var cpu time.Duration
 	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
 		var u syscall.Rusage
 		if err := syscall.Getrusage(who, &u); err != nil {
 			return nil, err
 		}
 		r.Peak += float64(u.Maxrss) / 1024 // KiB on Linux
+		cpu += time.Duration(u.Utime.Nano() + u.Stime.Nano())
 	}
+	r.CPURate = float64(r.Rows) / cpu.Seconds()
 	return r, nil
 }

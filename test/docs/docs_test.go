@@ -155,7 +155,7 @@ func TestEveryCommandOfTheDocumentsRuns(t *testing.T) {
 	}
 	ran := 0
 	for _, d := range documents(t) {
-		if len(d.Run) == 0 {
+		if len(d.Run) == 0 || strings.HasPrefix(d.Path, "docs/tutorials/") { // cmd/rondo holds those to their output, too
 			continue
 		}
 		ran += len(d.Run)
@@ -203,7 +203,8 @@ func (d document) play(t *testing.T, root string) {
 }
 
 // stages are what .ci/run does itself: these are too long, or too circular, to be run by this test.
-var stages = []string{"go run ./cmd/rondo demo", "make test", "make bench", "make crash", "make secondopinion", "make fuzz", "make lint"}
+var stages = []string{"go run ./cmd/rondo demo", "make test", "make bench", "make crash", "make secondopinion", "make fuzz", "make lint",
+	`go build -o bin/rondo ./cmd/rondo && export PATH="$PWD/bin:$PATH"`} // what a tutorial begins with, and make too
 
 func TestCommandsThatAreNotRunHereAreStagesOfCI(t *testing.T) {
 	known := map[string]bool{}
