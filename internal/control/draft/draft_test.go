@@ -163,6 +163,9 @@ func TestKeysAreProvedOrNumbered(t *testing.T) {
 	if spec.Data.Key != nil || !strings.Contains(d.KeyWhy, "a row is its content") {
 		t.Errorf("measurements name nothing: %+v", spec.Data.Key)
 	}
+	if d, _ = valid(t, of(t, "city", w.city, "price", w.price), "price"); !strings.Contains(d.Split.Why, "only 3 different rows") {
+		t.Errorf("three cities part 400 rows: %s", d.Split.Why)
+	}
 	d, _ = valid(t, of(t, "nr", w.number, "size", append(w.size[:rows-1:rows-1], w.size[0]), "price", w.price), "price")
 	if !slices.Equal(d.Key, []string{"nr"}) {
 		t.Errorf("a number that counts the rows: %v", d.Key)

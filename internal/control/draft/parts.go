@@ -23,9 +23,27 @@ func (m *maker) parts() {
 		validation, test = 0.15, 0.30
 		why = "few rows: more of them than usual judge, so that a verdict is possible"
 	}
+	if n, rows := m.contents(); m.Time.Text == "" && m.Draft.Key == nil && float64(n) < leastPart*float64(rows) {
+		why = joined(fmt.Sprintf("equal rows stay on one side, and without a key the columns left make only %d different rows: parts may be lopsided", n), why)
+	}
 	m.split(validation, test, why)
 	m.size()
 	m.bars()
+}
+
+// contents counts the different rows of the columns that are sent with a question, and all rows with a target.
+func (m *maker) contents() (different, rows int) {
+	var names []string
+	for _, name := range m.Table.Names {
+		if name != m.raw && !m.dropped[name] {
+			names = append(names, name)
+		}
+	}
+	rows = len(m.labels.rows)
+	if len(names) == 0 {
+		return 0, rows
+	}
+	return rows - m.collisions(m.labels.rows, names...), rows
 }
 
 // split parts by time where there is one, with shares of the time that hold about the wanted shares of the rows.
