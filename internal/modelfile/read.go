@@ -43,13 +43,6 @@ func (d *decoder) decide() *rondo.Decide {
 	return d.spec.Decide
 }
 
-func (d *decoder) budget() *rondo.Budget {
-	if d.spec.Budget == nil {
-		d.spec.Budget = &rondo.Budget{Hard: true}
-	}
-	return d.spec.Budget
-}
-
 var validName = regexp.MustCompile(nameRule)
 
 func (d *decoder) name(n *yaml.Node) {

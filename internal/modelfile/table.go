@@ -23,12 +23,7 @@ func document() field {
 		{name: "monitor", doc: "what is watched", fields: monitorFields()},
 		{name: "retrain", doc: "when a new version is bought", fields: retrainFields()},
 		{name: "govern", doc: "owner, approvals, privacy, retention", refused: "remove it; who may do what comes with a later release"},
-		{name: "budget", doc: "what the model may cost", fields: []field{
-			{name: "limit", doc: "the most it may cost in a calendar month (UTC)", form: monthlyForm(), required: true,
-				read: func(d *decoder, n *yaml.Node) { d.budget().Limit, _ = d.money(n, true) }},
-			{name: "hard", doc: "whether work stops at the limit", form: booleanForm(), preset: "true",
-				read: func(d *decoder, n *yaml.Node) { d.budget().Hard, _ = d.boolean(n) }},
-		}},
+		{name: "budget", doc: "what the model may cost", refused: "remove it; retrain.guards.budget caps what retraining may cost in a month"},
 		{name: "each", doc: "many models of one file", refused: "remove it, and write one file a model"},
 	}}
 }

@@ -22,7 +22,7 @@ import (
 // nothing.
 func TestPresetsAreTheDefaults(t *testing.T) {
 	const head = "name: a\ntask: {kind: binary, target: b}\ndata:\n  source: a.csv\n"
-	short, err := Parse("a.yaml", []byte(head+"budget: {limit: $1/month}\n"))
+	short, err := Parse("a.yaml", []byte(head))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,6 @@ train: {trainer: boosted-trees, window: all, refit: none, trees: 100, leaves: 63
 evaluate: {primary: log-loss}
 deploy: {rollout: {prove: not-worse, margin: 1%, shadow: {until: decided, atMost: 35d}, canary: [1%, 10%, 50%], watch: 7d}}
 monitor: {falsePerYear: 1}
-budget: {limit: $1/month, hard: true}
 `
 	long, err := Parse("a.yaml", []byte(text))
 	if err != nil {

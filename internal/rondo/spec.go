@@ -25,7 +25,6 @@ type Spec struct {
 	Deploy   Deploy   `json:"deploy"`
 	Monitor  Monitor  `json:"monitor"`
 	Retrain  Retrain  `json:"retrain"`
-	Budget   *Budget  `json:"budget,omitempty"`
 	// Dir is the folder of the model file: relative sources and lookups start there. Not part of the digest.
 	Dir string `json:"-"`
 }
@@ -237,10 +236,4 @@ type Guards struct {
 	Cooldown time.Duration `json:"cooldown,omitempty"`
 	Budget   Money         `json:"budget,omitempty"` // a calendar month, UTC
 	MaxAge   time.Duration `json:"maxAge,omitempty"`
-}
-
-// Budget caps what a model may cost in a calendar month, UTC.
-type Budget struct {
-	Limit Money `json:"limit"`
-	Hard  bool  `json:"hard"`
 }
