@@ -82,7 +82,7 @@ func TestDeepNestingIsRefusedBeforeTheLibrarySeesIt(t *testing.T) {
 	}
 	// Brackets in texts and comments are no nesting.
 	head := "name: a\ntask: {kind: binary, target: b}\ndata: {source: a.csv}\n"
-	for _, text := range []string{"# " + strings.Repeat("[", 99), "retrain: {when: every, every: 7d, price: '$1'} # {" + strings.Repeat("{", 99)} {
+	for _, text := range []string{"# " + strings.Repeat("[", 99), "train: {trainer: 'boosted-trees'} # {" + strings.Repeat("{", 99)} {
 		if _, err := modelfile.Parse("x.yaml", []byte(head+text)); err != nil {
 			t.Errorf("%.20q: %v", text, err)
 		}
