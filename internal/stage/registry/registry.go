@@ -37,8 +37,19 @@ func Bind(p Parts) (*rondo.Version, error) {
 		return nil, fmt.Errorf("run %s trained on %s, not on %s", p.Run.ID, p.Run.Dataset, p.Dataset.ID)
 	case p.RefitOf == nil && p.Evaluation.Run != p.Run.ID:
 		return nil, fmt.Errorf("evaluation %s judged run %s, not %s", p.Evaluation.ID, p.Evaluation.Run, p.Run.ID)
-	case !p.Run.Artefact.Valid() || !p.Dataset.Transform.Valid() || !p.Dataset.Digest.Valid():
-		return nil, errors.New("a version needs the digests of artefact, transform and dataset")
+	case p.RefitOf != nil && p.Evaluation.ID != p.RefitOf.Evaluation:
+		return nil, fmt.Errorf("%s was proved by evaluation %s, not by %s", p.RefitOf.ID, p.RefitOf.Evaluation, p.Evaluation.ID)
+	case p.RefitOf != nil && p.Dataset.Model != p.RefitOf.Model:
+		return nil, fmt.Errorf("%s is no version of %s", p.RefitOf.ID, p.Dataset.Model)
+	}
+	digests := []rondo.Digest{p.Spec, p.Dataset.Digest, p.Dataset.Transform, p.Run.Artefact, p.Evaluation.Digest}
+	if p.RefitOf != nil {
+		digests = append(digests, p.RefitOf.Digest)
+	}
+	for _, d := range digests {
+		if !d.Valid() {
+			return nil, errors.New("a version needs the digests of declaration, dataset, transform, artefact and evaluation")
+		}
 	}
 	v := &rondo.Version{
 		Model: p.Dataset.Model, State: rondo.Candidate, Cycle: p.Cycle, Spec: p.Spec, Revision: p.Revision,
@@ -55,12 +66,11 @@ func Bind(p Parts) (*rondo.Version, error) {
 		h.Write(n[:])
 		h.Write([]byte(s))
 	}
-	for _, d := range []rondo.Digest{p.Spec, p.Dataset.Digest, p.Dataset.Transform, p.Run.Artefact, p.Evaluation.Digest} {
+	for _, d := range digests {
 		field(string(d))
 	}
 	if p.RefitOf != nil {
 		v.RefitOf = p.RefitOf.ID
-		field(string(p.RefitOf.Digest))
 	}
 	if p.Threshold != nil {
 		var b [8]byte
