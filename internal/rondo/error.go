@@ -25,7 +25,9 @@ type Error struct {
 	Kind    Kind
 	Field   string // the field, column or argument; may be empty
 	Message string // the fact and the next move
-	Err     error  // the cause; may be nil
+	Err     error  // the cause, told after the message; may be nil
+
+	wrapped error // what Errorf was given with %w: told within the message
 }
 
 func (e *Error) Error() string {
@@ -39,12 +41,18 @@ func (e *Error) Error() string {
 	return s
 }
 
-func (e *Error) Unwrap() error { return e.Err }
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error {
+	if e.Err != nil {
+		return e.Err
+	}
+	return e.wrapped
+}
 
-// Errorf makes an Error without a field.
+// Errorf makes an Error without a field; a cause given with %w is told in the message and found by errors.Is and As.
 func Errorf(kind Kind, format string, args ...any) *Error {
-	wrapped := fmt.Errorf(format, args...)
-	return &Error{Kind: kind, Message: wrapped.Error()}
+	err := fmt.Errorf(format, args...)
+	return &Error{Kind: kind, Message: err.Error(), wrapped: errors.Unwrap(err)}
 }
 
 // KindOf is the kind of the first Error in err's chain, or "" (internal).

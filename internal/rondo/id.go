@@ -41,7 +41,7 @@ func (v VersionID) Number() string {
 var base32Lower = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
 // NewID makes PREFIX_TIMECHANCE: 48 bits of milliseconds, then 80 bits of chance, so ids sort by time. Under a virtual
-// clock chance comes from a seed and the id's own name, so a replay makes the same ids.
+// clock chance comes from a seed and the id's own name, so a replay makes the same ids. Instants before 1970 sort last.
 func NewID(prefix string, at time.Time, chance [32]byte) string {
 	ms := uint64(at.UnixMilli())
 	b := []byte{byte(ms >> 40), byte(ms >> 32), byte(ms >> 24), byte(ms >> 16), byte(ms >> 8), byte(ms)}

@@ -41,7 +41,7 @@ func FromDollars(d float64) Money {
 	return Money(x)
 }
 
-// String shows cents, and more digits only where there is less than a cent.
+// String shows cents, rounded half up, and below a dollar as many digits as there are.
 func (m Money) String() string {
 	sign, abs := "", uint64(m)
 	if m < 0 {
