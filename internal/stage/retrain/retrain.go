@@ -8,6 +8,7 @@ package retrain
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"rondo.dev/rondo/internal/rondo"
@@ -28,31 +29,43 @@ type State struct {
 	Regret   stat.Regret     `json:"regret"`
 	Days     int             `json:"days"`
 	Block    stat.Costs      `json:"block"`
-	Parts    []DayCost       `json:"parts,omitempty"` // twin less probe by day of the block
-	Outside  int             `json:"outside"`         // rows of the block that failed checks
+	Eighths  []float64       `json:"eighths,omitempty"` // twin less probe by eighths of the compared days, in order
+	Outside  int             `json:"outside"`           // rows of the block that failed checks
 	Rows     int             `json:"rows"`
 }
 
 // DayCost is what the rows of one day cost, by who would have decided.
 type DayCost struct {
-	Champion         float64 `json:"champion"` // dollars, all rows of the day
-	Rows             int     `json:"rows"`
-	Outside          int     `json:"outside"`
-	Compared         bool    `json:"compared"` // probe and twin are there, and the day is later than the probe's training
-	ChampionCompared float64 `json:"championCompared"`
-	Probe            float64 `json:"probe"`
-	Twin             float64 `json:"twin"`
+	Champion         float64        `json:"champion"` // dollars, all rows of the day
+	Rows             int            `json:"rows"`
+	Outside          int            `json:"outside"`
+	Compared         bool           `json:"compared"` // probe and twin are there, and the day is later than the probe's training
+	ChampionCompared float64        `json:"championCompared"`
+	Probe            float64        `json:"probe"`
+	Twin             float64        `json:"twin"`
+	TwinLessProbe    [parts]float64 `json:"twinLessProbe"` // by eight consecutive parts of the day's rows
 }
 
-// Begin starts to count for a champion.
+// parts are how many parts a block has for the variance of the twin's regret, as stat.Costs says.
+const parts = len(stat.Costs{}.TwinLessProbe)
+
+// Parted is what twin cost more than probe by eight consecutive parts of rows, given in order with their dollars.
+func Parted(twin, probe []float64) (out [parts]float64) {
+	for i, c := range twin {
+		out[i*parts/len(twin)] += c - probe[i]
+	}
+	return out
+}
+
+// Begin starts to count for a champion. A retrain that costs nothing is priced at a micro-dollar, which any regret passes.
 func Begin(spec *rondo.Spec, champion rondo.VersionID, p Prices) (*State, error) {
 	if spec.Decide == nil {
 		return nil, errors.New("regret needs decide.cost")
 	}
 	total := p.Train.Add(p.Evaluate).Add(p.Shadow).Add(spec.Retrain.Price)
-	r, err := stat.NewRegret(total.Dollars(), p.Probe.Dollars())
+	r, err := stat.NewRegret(max(1, total).Dollars(), p.Probe.Dollars())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("regret of %s: %w", champion, err)
 	}
 	return &State{Champion: champion, Regret: r}, nil
 }
@@ -66,7 +79,8 @@ type Input struct {
 	Price       rondo.Money // predicted, of one retrain, without retrain.price
 	OpenCycle   bool
 	Paused      bool
-	OutsideDays float64 // share of rows outside their checks in the last block
+	// OutsideShare is the share of rows outside their checks on the day; Decide takes that of its block.
+	OutsideShare float64
 }
 
 // Choice is what is to be done, and why.
@@ -92,7 +106,7 @@ func (s *State) Day(d DayCost) (done bool) {
 		s.Block.ChampionCompared += d.ChampionCompared
 		s.Block.Probe += d.Probe
 		s.Block.Twin += d.Twin
-		s.Parts = append(s.Parts, d)
+		s.Eighths = append(s.Eighths, d.TwinLessProbe[:]...)
 	}
 	return s.Days >= BlockDays
 }
@@ -100,14 +114,14 @@ func (s *State) Day(d DayCost) (done bool) {
 // Decide closes the block and says what to do.
 func (s *State) Decide(spec *rondo.Spec, in Input) Choice {
 	block := s.Block
-	for i, d := range s.Parts { // days of a block fill the sub-blocks in order; a week fills seven of the eight
-		block.TwinLessProbe[i%len(block.TwinLessProbe)] += d.Twin - d.Probe
+	for i, x := range s.Eighths { // of seven days there are 56, so each part has seven
+		block.TwinLessProbe[i*parts/len(s.Eighths)] += x
 	}
 	action := s.Regret.Add(block)
 	if s.Rows > 0 {
-		in.OutsideDays = float64(s.Outside) / float64(s.Rows)
+		in.OutsideShare = float64(s.Outside) / float64(s.Rows)
 	}
-	s.Days, s.Block, s.Parts, s.Rows, s.Outside = 0, stat.Costs{}, nil, 0, 0
+	s.Days, s.Block, s.Eighths, s.Rows, s.Outside = 0, stat.Costs{}, nil, 0, 0
 	numbers := []rondo.Fact{
 		rondo.Numeric("regret, dollars", s.Regret.Regret()),
 		rondo.Numeric("price, dollars", s.Regret.Price),
@@ -137,12 +151,16 @@ func (s *State) Decide(spec *rondo.Spec, in Input) Choice {
 
 // Scheduled is the choice by schedule or age, asked once a day.
 func Scheduled(spec *rondo.Spec, in Input) (Choice, bool) {
-	age := in.Now.Sub(in.TrainedTo)
-	choice := Choice{Outcome: rondo.Retraining, Numbers: []rondo.Fact{rondo.Numeric("age of the champion's newest row, days", age.Hours()/24)}}
+	choice := Choice{Outcome: rondo.Retraining, Alternatives: []string{"wait: the champion would go on answering"}}
+	var age time.Duration // unknown where rows have no time
+	if !in.TrainedTo.IsZero() {
+		age = in.Now.Sub(in.TrainedTo)
+		choice.Numbers = []rondo.Fact{rondo.Numeric("age of the champion's newest row, days", age.Hours()/24)}
+	}
 	switch {
 	case spec.Retrain.Guards.MaxAge > 0 && age > spec.Retrain.Guards.MaxAge:
 		choice.Rule, choice.Cause = "max age", rondo.ByAge
-	case spec.Retrain.When == rondo.WhenEvery && in.Now.Sub(in.LastRetrain) >= spec.Retrain.Every:
+	case spec.Retrain.When == rondo.WhenEvery && spec.Retrain.Every > 0 && in.Now.Sub(in.LastRetrain) >= spec.Retrain.Every:
 		choice.Rule, choice.Cause = "schedule", rondo.BySchedule
 	default:
 		return Choice{}, false
@@ -167,7 +185,7 @@ func Guard(spec *rondo.Spec, in Input) string {
 		return "one retrain in " + apart.String()
 	case in.OpenCycle:
 		return "one cycle at a time"
-	case in.OutsideDays > MaxOutside:
+	case in.OutsideShare > MaxOutside:
 		return "more than 20% of the rows failed their checks"
 	case g.Cooldown > 0 && in.Now.Sub(in.LastRetrain) < g.Cooldown:
 		return "cooldown until " + in.LastRetrain.Add(g.Cooldown).Format(time.DateOnly)
