@@ -128,7 +128,7 @@ func (l *Loop) judged(w *work, ev *rondo.Evaluation, v *rondo.Version, entry ron
 	next, kind := candidate{}, "refit"
 	switch {
 	case w.spec().Train.Refit != rondo.RefitNone:
-	case w.champion != nil:
+	case w.champion != nil && w.spec().Data.Time != nil:
 		kind = "backtest"
 	default:
 		kind = "health"

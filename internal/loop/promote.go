@@ -71,7 +71,7 @@ func (l *Loop) refitTrain(ctx context.Context, w *work) (result, error) {
 	v.Made = w.step.Made
 	kind := "health"
 	switch {
-	case w.champion == nil:
+	case w.champion == nil, w.spec().Data.Time == nil: // rows without time have no days to be tried on
 	case w.step.Name == afterTrial:
 		kind = "canary"
 	default:
@@ -135,7 +135,8 @@ func (l *Loop) smoke(ctx context.Context, v *rondo.Version) (int, error) {
 	return rows, nil
 }
 
-// health lets the first version answer, after its smoke test: it has nobody to beat.
+// health lets a version answer after its smoke test: the first one, which has nobody to beat, and that of a declaration
+// without time, whose rows have no days to be tried on, so its bars are all there is.
 func (l *Loop) health(ctx context.Context, w *work) (result, error) {
 	in, err := input[candidate](w)
 	if err != nil {
@@ -155,7 +156,11 @@ func (l *Loop) health(ctx context.Context, w *work) (result, error) {
 		return result{decisions: []*rondo.Decision{d}, end: &ending{outcome: rondo.RefusedIt},
 			write: func(tx store.Tx) error { return tx.Versions().Move(v.ID, rondo.Rejected) }}, nil
 	}
-	return l.promoted(w, v, "first version", nil, rondo.Numeric("rows answered in the smoke test", float64(rows)))
+	rule := "first version"
+	if w.champion != nil {
+		rule = "bars"
+	}
+	return l.promoted(w, v, rule, nil, rondo.Numeric("rows answered in the smoke test", float64(rows)))
 }
 
 func (l *Loop) version(ctx context.Context, id rondo.VersionID) (v *rondo.Version, err error) {

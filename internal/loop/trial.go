@@ -3,7 +3,6 @@ package loop
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -150,8 +149,9 @@ func (l *Loop) servedDays(ctx context.Context, w *work) (days []time.Time, next 
 		if err != nil {
 			return err
 		}
-		if cursor == nil {
-			return errors.New("no day has been closed")
+		if cursor == nil { // the champion is of today
+			next = tx.Now().Truncate(oneDay)
+			return nil
 		}
 		next = cursor.Next
 		from := later(cursor.First, w.champion.Trained[1].Truncate(oneDay).Add(oneDay))
