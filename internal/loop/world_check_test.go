@@ -2,6 +2,7 @@ package loop_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -17,13 +18,14 @@ type seen struct {
 	ended      map[rondo.StepID]store.Step
 	open       map[rondo.StepID]bool
 	durable    map[rondo.Digest]bool
+	tried      map[rondo.CycleID]rondo.VersionID // against whom a cycle's challenger was tried last
 	commits    int
 	parked     int
 }
 
 func newSeen() seen {
 	return seen{attempts: map[rondo.StepID]int{}, ended: map[rondo.StepID]store.Step{}, open: map[rondo.StepID]bool{},
-		durable: map[rondo.Digest]bool{}}
+		durable: map[rondo.Digest]bool{}, tried: map[rondo.CycleID]rondo.VersionID{}}
 }
 
 func (w *world) read(f func(store.Tx) error) {
@@ -37,10 +39,7 @@ func (w *world) read(f func(store.Tx) error) {
 func (w *world) look() {
 	w.seen.commits++
 	w.read(func(tx store.Tx) error {
-		if err := w.lookAtRoute(tx); err != nil {
-			return err
-		}
-		return w.lookAtSteps(tx)
+		return errors.Join(w.lookAtRoute(tx), w.lookAtTrial(tx), w.lookAtSteps(tx))
 	})
 }
 
@@ -66,6 +65,33 @@ func (w *world) lookAtRoute(tx store.Tx) error {
 	challenger, err := tx.Versions().Get(route.Challenger)
 	if err == nil && (challenger.State == rondo.Rejected || challenger.State == rondo.Retired) {
 		w.Errorf("the route gives %.0f %% of the keys to %s, a %s", route.Share*100, challenger.ID, challenger.State)
+	}
+	return err
+}
+
+// lookAtTrial notes against whom the open cycle's challenger is tried.
+func (w *world) lookAtTrial(tx store.Tx) error {
+	cycle, err := tx.Cycles().Open(model)
+	if err != nil {
+		return ignore(err, store.ErrNotFound)
+	}
+	b, err := tx.Values().Get(model, "trial")
+	if err != nil {
+		return ignore(err, store.ErrNotFound)
+	}
+	var state struct {
+		Trial struct{ Champion rondo.VersionID }
+	}
+	if err := json.Unmarshal(b, &state); err != nil {
+		return err
+	}
+	w.seen.tried[cycle.ID] = state.Trial.Champion
+	return nil
+}
+
+func ignore(err, expected error) error {
+	if errors.Is(err, expected) {
+		return nil
 	}
 	return err
 }
@@ -137,6 +163,9 @@ func (w *world) checkVersions(tx store.Tx) error {
 	for _, d := range decisions {
 		if d.Outcome == rondo.Promoted || d.Outcome == rondo.RolledBack {
 			chosen[d.Version] = true
+		}
+		if against := w.seen.tried[d.Cycle]; d.Outcome == rondo.Promoted && against != d.Replaced {
+			w.Errorf("I1: %s replaced %s, and was tried against %s", d.Version, d.Replaced, against)
 		}
 	}
 	champions := 0
@@ -273,7 +302,7 @@ func (w *world) checkWaiting(tx store.Tx) error {
 	}
 	cycle, err := tx.Cycles().Open(model)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil
+		return w.checkNothingLeft(tx)
 	}
 	if err != nil {
 		return err
@@ -286,6 +315,17 @@ func (w *world) checkWaiting(tx store.Tx) error {
 	}
 	w.Errorf("I11: cycle %s is open and has no step to go on with", cycle.ID)
 	return err
+}
+
+// checkNothingLeft says that without an open cycle nobody is tried and nobody but the champion answers.
+func (w *world) checkNothingLeft(tx store.Tx) error {
+	if _, err := tx.Values().Get(model, "trial"); !errors.Is(err, store.ErrNotFound) {
+		w.Errorf("a trial is left of a cycle that has ended: %v", err)
+	}
+	if route, err := tx.Versions().Route(model); err == nil && route.Challenger != "" {
+		w.Errorf("%s answers %.0f %% of the keys, and its cycle has ended", route.Challenger, route.Share*100)
+	}
+	return nil
 }
 
 // checkServing is the other half of I4: serving follows the route.

@@ -16,6 +16,7 @@ import (
 
 // A worker that was paused past its lease while its trainer ran finds that another has done the step: it commits nothing.
 func TestSecondWorkerCannotCommitAfterLeaseExpiry(t *testing.T) {
+	t.Parallel()
 	for _, ending := range []struct {
 		name string
 		exit int
@@ -49,6 +50,7 @@ func TestSecondWorkerCannotCommitAfterLeaseExpiry(t *testing.T) {
 
 // Days without a label are no days of a scale, and stop nothing.
 func TestDaysWithoutLabelsDoNotStopACycle(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 3)
 	w.faults.missing = 0.2
 	w.settle()
@@ -60,6 +62,7 @@ func TestDaysWithoutLabelsDoNotStopACycle(t *testing.T) {
 
 // While the disk is full nothing is lost and nothing ends; with room again the loop goes on as if nothing had been.
 func TestFullDiskEndsNothing(t *testing.T) {
+	t.Parallel()
 	want, _ := undisturbed(t, 3, faults{}, 80)
 	w := newWorld(t, 3)
 	w.life.fill(true)
@@ -96,6 +99,7 @@ func outcomes(story []string) (lines []string) {
 // Infrastructure that fails twice is tried again; the third time parks the step until a person says resume. A user's error
 // ends the cycle at once, and nothing of it stays on its way.
 func TestFailuresAreRetriedParkedOrEnded(t *testing.T) {
+	t.Parallel()
 	for fails, parked := range map[int]int{2: 0, 3: 1} {
 		w := newWorld(t, 1)
 		w.exec.exit = func(_ string, n int) int {
@@ -128,17 +132,80 @@ func TestFailuresAreRetriedParkedOrEnded(t *testing.T) {
 	}
 }
 
+// A disk that cannot be read says nothing about a version: neither the first one nor a challenger is refused for it.
+func TestAFailingDiskRefusesNoVersion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	w.life.refuse = func(tx store.Tx) error { // from the first whole version on, before it is smoked
+		versions, err := tx.Versions().List(model)
+		w.life.mu.Lock()
+		w.life.blind = len(versions) == 2
+		w.life.mu.Unlock()
+		return err
+	}
+	w.settle()
+	w.life.refuse = nil
+	w.life.mu.Lock()
+	w.life.blind = false
+	w.life.mu.Unlock()
+	w.days(1)
+	if got := outcomes(w.story()); len(got) != 1 || !strings.Contains(got[0], "promoted") {
+		t.Errorf("%v", w.story())
+	}
+}
+
+// Serving that could not load what a route names is told again, until it follows.
+func TestServingIsToldAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	w.life.deaf = true
+	w.settle()
+	w.tick()
+	if at := w.serve.Generations()[model]; at != 0 {
+		t.Fatalf("serving is at %d", at)
+	}
+	w.life.deaf = false
+	w.tick()
+	w.check()
+}
+
+// A commit that fails whenever it is tried is poison like any other: three attempts, then it is parked.
+func TestACommitThatAlwaysFailsIsParked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	w.life.refuse = func(tx store.Tx) error {
+		if datasets, err := tx.Records().Datasets(model); err != nil || len(datasets) > 0 {
+			return errors.Join(err, errors.New("no such row can be kept"))
+		}
+		return nil
+	}
+	for range 10 {
+		w.settle()
+		w.clk.Set(w.clk.Now().Add(10 * time.Minute))
+	}
+	if w.seen.parked != 1 {
+		t.Errorf("%d steps are parked", w.seen.parked)
+	}
+	w.life.refuse = nil
+	w.resume()
+	w.days(1)
+	if got := outcomes(w.story()); len(got) != 1 {
+		t.Errorf("%v", got)
+	}
+}
+
 // After weeks in which nobody was there, each cause gives one trigger, not one a day.
 func TestClockJumpGivesOneTriggerPerCause(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1)
 	w.apply(strings.ReplaceAll(declared, "retrain: {when: regret, price: $15, guards: {cooldown: 7d}}",
-		"retrain: {when: regret, price: $15, guards: {maxAge: 20d}}"))
+		"retrain: {when: regret, price: $15, guards: {cooldown: 1h, maxAge: 20d}}"))
 	w.settle()
 	w.days(5)
 	// From here on no candidate meets its bars, so every trigger ends at once and the next one is free to come.
 	w.apply(strings.ReplaceAll(declared, "auc >= 0.6\n", "auc >= 0.999\n"))
 	w.tick()
-	w.apply(strings.ReplaceAll(strings.ReplaceAll(declared, "auc >= 0.6\n", "auc >= 0.999\n"), "cooldown: 7d", "maxAge: 20d"))
+	w.apply(strings.ReplaceAll(strings.ReplaceAll(declared, "auc >= 0.6\n", "auc >= 0.999\n"), "cooldown: 7d", "cooldown: 1h, maxAge: 20d"))
 	w.tick()
 	before := len(w.cycles())
 	w.clk.Set(w.clk.Now().Add(35 * day))
@@ -160,6 +227,7 @@ func TestClockJumpGivesOneTriggerPerCause(t *testing.T) {
 
 // A clock that is set back a day lets nothing happen until it is there again.
 func TestClockSetBackDecidesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1)
 	w.settle()
 	for range 30 {
@@ -227,32 +295,96 @@ func (w *world) rollBack() {
 	}
 }
 
-// A person rolls back at any instant of a canary, a promotion, a watch, a trial, also while a step is being done: what was on
-// its way about another champion ends, and no old snapshot puts that one back.
-func TestAPersonRollsBackAtAnyInstant(t *testing.T) {
-	first := newWorld(t, 3)
-	first.settle()
-	for !promotes(first.story()) {
-		first.days(1)
+// instant is when a story first says so.
+func instant(t *testing.T, story []string, what string) time.Time {
+	t.Helper()
+	for _, line := range story {
+		if strings.Contains(line, what) {
+			at, err := time.Parse(time.DateTime, line[:len(time.DateTime)])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return at
+		}
 	}
-	promoted := int(first.clk.Now().Sub(begin) / day)
-	for days := -3; days <= 26; days += 1 + 3*max(0, min(1, days)) {
+	t.Fatalf("nobody says %q in\n%s", what, strings.Join(story, "\n"))
+	return time.Time{}
+}
+
+// until moves the world to the tick before that instant.
+func (w *world) until(at time.Time) {
+	w.Helper()
+	for w.clk.Now().Add(tick).Before(at) {
+		w.tick()
+	}
+}
+
+// A person rolls back in a trial, a canary, a promotion and a watch, each time while a step is being done: what was on its
+// way about another champion ends, and no old snapshot puts that one back.
+func TestAPersonRollsBackInTheMiddle(t *testing.T) {
+	t.Parallel()
+	story, _ := undisturbed(t, 3, faults{}, 110)
+	promoted, kept := instant(t, story, "not-worse: promoted"), instant(t, story, "watch: kept")
+	retrial := kept
+	for _, line := range story {
+		if at, err := time.Parse(time.DateTime, line[:min(len(line), len(time.DateTime))]); err == nil && at.After(kept) && strings.Contains(line, "shadow: started") {
+			retrial = at
+			break
+		}
+	}
+	for _, at := range []time.Time{promoted.Add(-day), promoted, kept, retrial.Add(2 * day).Add(6 * time.Hour)} {
 		w := newWorld(t, 3)
 		w.settle()
-		w.days(promoted + days)
-		w.life.before(1+(days+3)%5, w.rollBack)
-		w.days(20)
+		w.until(at)
+		w.life.before(2, w.rollBack) // a step was leased, and is being done
+		w.days(40)
 		if w.seen.parked > 0 {
-			t.Errorf("rolled back %d days after the promotion: %d steps are parked\n%s", days, w.seen.parked, strings.Join(w.story(), "\n"))
+			t.Errorf("rolled back at %s: %d steps are parked\n%s", at, w.seen.parked, strings.Join(w.story(), "\n"))
 		}
 	}
 }
 
+// A cycle that fails after its trial takes its trial and its versions along.
+func TestACycleThatFailsLateLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	story, _ := undisturbed(t, 3, faults{}, 75)
+	w := newWorld(t, 3)
+	w.settle()
+	w.until(instant(t, story, "shadow: started").Add(day))
+	w.exec.exit = func(name string, _ int) int {
+		if w.kindOf(name) == "refit-train" {
+			return 1
+		}
+		return 0
+	}
+	for w.openCycle() != "" {
+		w.days(1)
+	}
+	if got := strings.Join(w.story(), "\n"); !strings.Contains(got, "refit-train: failed") {
+		t.Errorf("the fit after the trial did not fail:\n%s", got)
+	}
+}
+
+// kindOf is the kind of the step that a training belongs to.
+func (w *world) kindOf(job string) (kind string) {
+	w.read(func(tx store.Tx) error {
+		unfinished, err := tx.Steps().Unfinished(model)
+		for _, s := range unfinished {
+			if strings.HasPrefix(job, strings.ReplaceAll(string(s.ID), "_", "-")) {
+				kind = s.Kind
+			}
+		}
+		return err
+	})
+	return kind
+}
+
 // The world under all faults at once.
 func TestWorldUnderFaults(t *testing.T) {
-	n := 4
+	t.Parallel()
+	n, days := 3, 150
 	if testing.Short() {
-		n = 1
+		n, days = 1, 60
 	}
 	steps, commits, lives := 0, 0, 0
 	for _, s := range seeds(t, n) {
@@ -269,7 +401,7 @@ func TestWorldUnderFaults(t *testing.T) {
 			return 0
 		}
 		w.settle()
-		for range 150 {
+		for range days {
 			w.disturb(chance)
 			w.days(1)
 		}

@@ -24,6 +24,7 @@ func undisturbed(t *testing.T, s seed.Seed, f faults, days int) (story []string,
 
 // Killed at random events, an installation decides what an undisturbed one decides, and makes the same versions.
 func TestKilledLoopDecidesWhatAnUndisturbedOneDoes(t *testing.T) {
+	t.Parallel()
 	days := 130
 	if testing.Short() {
 		days = 45
@@ -48,6 +49,7 @@ func TestKilledLoopDecidesWhatAnUndisturbedOneDoes(t *testing.T) {
 // Killed before and after every commit and at every object of every step on a challenger's whole way to champion: a life
 // ends at its first event, the next one, while no step has ended, at its second, and so on.
 func TestChampionSurvivesKillAtEveryCommit(t *testing.T) {
+	t.Parallel()
 	const days = 75
 	want, events := undisturbed(t, 3, faults{}, days)
 	if !promotes(want) {

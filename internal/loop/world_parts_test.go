@@ -32,9 +32,12 @@ type life struct {
 	passed    int
 	dies      int // at this event; 0: never
 	dead      bool
-	full      bool   // the disk
-	after     func() // after each commit
-	soon      int    // so many writes from now meanwhile happens
+	full      bool                 // the disk cannot be written
+	blind     bool                 // objects cannot be read
+	deaf      bool                 // serving cannot load what a new route names
+	refuse    func(store.Tx) error // of a commit, after its work
+	after     func()               // after each commit
+	soon      int                  // so many writes from now meanwhile happens
 	meanwhile func()
 }
 
@@ -111,7 +114,13 @@ func (s mortalStore) Write(ctx context.Context, f func(store.Tx) error) error {
 	if err := s.life.pass(); err != nil {
 		return err
 	}
-	if err := s.Store.Write(ctx, f); err != nil {
+	err := s.Store.Write(ctx, func(tx store.Tx) error {
+		if err := f(tx); err != nil || s.life.refuse == nil {
+			return err
+		}
+		return s.life.refuse(tx)
+	})
+	if err != nil {
 		return err
 	}
 	if s.life.after != nil {
@@ -148,8 +157,14 @@ func (o mortalObjects) PutFile(ctx context.Context, path string) (rondo.Digest, 
 }
 
 func (o mortalObjects) Get(ctx context.Context, d rondo.Digest) ([]byte, error) {
-	if o.life.ended() {
+	o.life.mu.Lock()
+	dead, blind := o.life.dead, o.life.blind
+	o.life.mu.Unlock()
+	switch {
+	case dead:
 		return nil, errDead
+	case blind:
+		return nil, rondo.Errorf(rondo.Unavailable, "the disk cannot be read")
 	}
 	return o.Store.Get(ctx, d)
 }

@@ -17,6 +17,7 @@ func promotes(story []string) bool {
 }
 
 func TestAnUndisturbedYear(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, seeds(t, 1)[0])
 	w.settle()
 	w.days(366)

@@ -206,6 +206,9 @@ func (w *world) refresh(ctx context.Context) error {
 	if w.life.ended() {
 		return errDead
 	}
+	if w.life.deaf {
+		return rondo.Errorf(rondo.Unavailable, "the versions cannot be loaded")
+	}
 	table := serve.Table{}
 	var route store.Route
 	var m store.Model

@@ -171,18 +171,12 @@ func Scheduled(spec *rondo.Spec, in Input) (Choice, bool) {
 	return choice, true
 }
 
-// apart is how long retrains are apart whatever is declared: days that are made up for together, after the program was down
-// or the clock jumped, give one reason and not as many as there are days (I9).
-const apart = 12 * time.Hour
-
 // Guard names what holds a retrain back, or "".
 func Guard(spec *rondo.Spec, in Input) string {
 	g := spec.Retrain.Guards
 	switch {
 	case in.Paused:
 		return "the model is paused"
-	case in.Now.Sub(in.LastRetrain) < apart:
-		return "one retrain in " + apart.String()
 	case in.OpenCycle:
 		return "one cycle at a time"
 	case in.OutsideShare > MaxOutside:
