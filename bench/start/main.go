@@ -1,9 +1,11 @@
-// Command start measures how soon an empty installation is ready and what it holds in memory when it has nothing to do.
+// Command start measures how soon an installation is ready and what it holds in memory when it has nothing to do: an empty
+// one, and one whose champion was trained on the flights of January.
 //
 //	go run ./bench/start [-bin DIR] [-rounds 5]
 //
-// It starts `rondo up` on a home of its own, waits for the line that names the address, asks /readyz, lets the server be
-// for two seconds and reads its resident memory from /proc. Seconds are medians over rounds, MiB the largest.
+// It starts `rondo up` on a home of its own, waits for the line that names the address, asks /readyz, waits until no step is
+// due (the first start with a champion fits cheap models beside it), lets the server be for two seconds and reads its
+// resident memory from /proc. Seconds are medians over rounds, MiB the largest.
 package main
 
 import (
@@ -20,6 +22,10 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"rondo.dev/rondo/internal/control"
+	"rondo.dev/rondo/internal/lib/clock"
+	"rondo.dev/rondo/internal/seam/store"
 )
 
 // report is the document.
@@ -27,6 +33,10 @@ type report struct {
 	Rounds   int     `json:"rounds"`
 	Ready    float64 `json:"ready_s"`
 	Resident float64 `json:"resident_mib"`
+	Champion struct {
+		Ready    float64 `json:"ready_s"`
+		Resident float64 `json:"resident_mib"`
+	} `json:"champion"`
 }
 
 func main() {
@@ -57,19 +67,32 @@ func measure(bin string, rounds int) (*report, error) {
 			return nil, err
 		}
 	}
+	program := filepath.Join(bin, "rondo")
 	r := &report{Rounds: rounds}
+	if r.Ready, r.Resident, err = repeat(rounds, program, func(i int) string { return filepath.Join(dir, "home"+strconv.Itoa(i)) }); err != nil {
+		return nil, err
+	}
+	home := filepath.Join(dir, "champion")
+	if out, err := exec.Command(program, "--home", home, "run", "examples/flights/model.yaml").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("a champion: %w\n%s", err, out)
+	}
+	r.Champion.Ready, r.Champion.Resident, err = repeat(rounds, program, func(int) string { return home })
+	return r, err
+}
+
+// repeat is the median of the seconds and the largest memory.
+func repeat(rounds int, rondo string, home func(int) string) (ready, resident float64, err error) {
 	var seconds []float64
 	for i := range rounds {
-		ready, resident, err := once(filepath.Join(bin, "rondo"), filepath.Join(dir, "home"+strconv.Itoa(i)))
+		took, memory, err := once(rondo, home(i))
 		if err != nil {
-			return nil, err
+			return 0, 0, err
 		}
-		seconds = append(seconds, ready.Seconds())
-		r.Resident = max(r.Resident, resident)
+		seconds = append(seconds, took.Seconds())
+		resident = max(resident, memory)
 	}
 	slices.Sort(seconds)
-	r.Ready = seconds[len(seconds)/2]
-	return r, nil
+	return seconds[len(seconds)/2], resident, nil
 }
 
 func once(rondo, home string) (ready time.Duration, resident float64, err error) {
@@ -104,9 +127,33 @@ func once(rondo, home string) (ready time.Duration, resident float64, err error)
 	if answer.StatusCode != http.StatusOK {
 		return 0, 0, fmt.Errorf("readyz: %s", answer.Status)
 	}
-	time.Sleep(2 * time.Second)
+	for idle := false; !idle; {
+		if idle, err = nothingDue(rondo, home); err != nil {
+			return 0, 0, err
+		}
+		time.Sleep(2 * time.Second)
+	}
 	resident, err = memory(up.Process.Pid)
 	return ready, resident, err
+}
+
+// nothingDue asks the server of a home whether its loop waits.
+func nothingDue(rondo, home string) (bool, error) {
+	out, err := exec.Command(rondo, "--home", home, "-o", "json", "get", "steps").Output()
+	if err != nil {
+		return false, fmt.Errorf("its steps: %w", err)
+	}
+	var list control.Listing
+	if err := json.Unmarshal(out, &list); err != nil {
+		return false, fmt.Errorf("its steps: %w", err)
+	}
+	for _, step := range list.Steps {
+		due, err := time.Parse(time.DateTime, step.Due)
+		if err != nil || step.State != store.StepOpen || !due.After(clock.Wall{}.Now()) {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // memory is the resident memory of a process in MiB.

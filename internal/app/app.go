@@ -77,6 +77,7 @@ type App struct {
 	refreshMu sync.Mutex
 	meterMu   sync.Mutex
 	meter     endpointMeter
+	frugal    Frugal
 	doingMu   sync.Mutex
 	doing     map[string]api.Doing
 	closers   []func() error
@@ -142,9 +143,13 @@ func (a *App) open(ctx context.Context) (err error) {
 	a.Data = data.New(a.Engine, a.Objects, data.Options{})
 	trainer := train.New(exec, a.Objects, train.Options{Command: []string{self, "trainer", "boosted"}, Dir: filepath.Join(a.Home, "runs")})
 	a.Serve = serve.New(a.Log, a.Clock, serve.Options{Logger: a.Logger})
+	work := a.frugal.Begin
+	if a.Manual {
+		work = nil // the caller knows what else it holds
+	}
 	a.Loop = loop.New(loop.Parts{Store: a.Store, Objects: a.Objects, Data: a.Data, Train: trainer, Runtime: native.New(native.Options{Threads: a.Threads}),
 		Log: a.Log, Clock: a.Clock, Prices: a.Prices, Logger: a.Logger},
-		loop.Options{Worker: "loop", Seed: a.Seed, Threads: a.Threads, RouteChanged: a.Refresh, Watch: a.watch})
+		loop.Options{Worker: "loop", Seed: a.Seed, Threads: a.Threads, RouteChanged: a.Refresh, Watch: a.watch, Around: work})
 	a.Control = control.New(a.Store, a.Loop, planner{a}, control.Changed{Route: a.Refresh, Tokens: a.readTokens})
 	if err := a.tokens(ctx); err != nil {
 		return err

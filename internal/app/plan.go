@@ -26,6 +26,9 @@ func (p planner) Plan(ctx context.Context, spec *rondo.Spec, now time.Time) (*co
 	for _, c := range signature.Columns {
 		plan.Columns = append(plan.Columns, control.PlanColumn{Name: c.Name, Type: c.Type.String(), Origin: string(c.Origin)})
 	}
+	if !p.a.Manual {
+		defer p.a.frugal.Begin()()
+	}
 	ds, err := p.a.Data.Prepare(ctx, data.Request{Spec: spec, Now: now, Dry: true})
 	if err != nil {
 		return nil, err

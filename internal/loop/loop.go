@@ -59,6 +59,8 @@ type Options struct {
 	RouteChanged func(ctx context.Context) error
 	// Watch, when set, is told what is being done. It must return quickly.
 	Watch func(Progress)
+	// Around, when set, is called before the first step of a run of them, and what it returns when no more is due.
+	Around func() (ended func())
 }
 
 // Progress is what a step is doing: Done of Total units, or a Decision that was just committed.
@@ -93,6 +95,9 @@ func New(p Parts, opt Options) *Loop {
 	}
 	if opt.Threads == 0 {
 		opt.Threads = 2
+	}
+	if opt.Around == nil {
+		opt.Around = func() func() { return func() {} }
 	}
 	return &Loop{Parts: p, opt: opt, wake: make(chan struct{}, 1), loaded: map[string]*fitted{}, programs: map[rondo.DatasetID]*transform.Rows{}}
 }
@@ -158,7 +163,9 @@ func (l *Loop) sleep(ctx context.Context, until time.Time) {
 
 // RunUntilIdle conducts until nothing is due by the clock. A backtest and the demo move their clock between two calls.
 func (l *Loop) RunUntilIdle(ctx context.Context) error {
-	for {
+	ended := func() {}
+	defer func() { ended() }()
+	for worked := false; ; worked = true {
 		l.tellServing(ctx)
 		if err := l.Reconcile(ctx); err != nil {
 			return fmt.Errorf("reconcile: %w", err)
@@ -173,6 +180,9 @@ func (l *Loop) RunUntilIdle(ctx context.Context) error {
 		}
 		if err != nil {
 			return fmt.Errorf("lease a step: %w", err)
+		}
+		if !worked {
+			ended = l.opt.Around()
 		}
 		if err := l.work(ctx, step); err != nil {
 			return err
