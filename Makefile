@@ -15,7 +15,7 @@ NOT_RACING = ./internal/house ./boost
 # What links C: DuckDB and SQLite. Everything else has to build without a C compiler.
 LINKS_C := duckdb-go|go-sqlite3
 
-.PHONY: help test lint unit race points docs crash demo bench secondopinion fuzz tidy
+.PHONY: help test lint unit race points docs crash demo bench benchmarks secondopinion fuzz tidy
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,7 +27,7 @@ lint: ## gofmt, vet, builds without C, staticcheck
 	@test -z "$$(gofmt -l $(SOURCES) | tee /dev/stderr)" || { echo "gofmt -w the files above"; exit 1; }
 	go vet ./...
 	go vet -tags failpoints ./...
-	CGO_ENABLED=0 go build $$(go list -f '{{.ImportPath}} {{join .Deps " "}}' ./... | grep -vE '$(LINKS_C)' | cut -d' ' -f1)
+	CGO_ENABLED=0 go build $$(go list -f '{{if .GoFiles}}{{.ImportPath}} {{join .Deps " "}}{{end}}' ./... | grep -vE '$(LINKS_C)' | cut -d' ' -f1)
 	go run $(STATICCHECK) ./...
 
 unit: ## every package's own tests
@@ -58,6 +58,9 @@ demo: bin/rondo ## the whole loop on real flights, and whether its promises held
 
 bench: ## measurements beside their bounds
 	go run ./bench/bounds
+
+benchmarks: demo ## docs/benchmarks.md, measured here and now
+	go run ./bench/bounds -write docs/benchmarks.md -story bin/story.json
 
 secondopinion: ## history and AUC of the flights, computed again by DuckDB and LightGBM from the declaration alone
 	@python3 -c 'import ensurepip, venv' 2>/dev/null || { \

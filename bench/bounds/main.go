@@ -1,11 +1,12 @@
 // Command bounds runs the programs of bench/bounds.yaml one after the other and fails when a number is out of its bound.
 //
-//	go run ./bench/bounds [-file bench/bounds.yaml] [-only NAME]
+//	go run ./bench/bounds [-file bench/bounds.yaml] [-only NAME] [-write docs/benchmarks.md [-story bin/story.json]]
 //
 // Each program prints one JSON document; a bound names a number in it (a.b is b of a) and the least or the most it may be.
 // Bounds are ratios to something measured in the same run, or promises with a wide margin; what was measured when a bound
 // was set stands beside it. A bound that is missed is measured once more, because a busy machine is no regression; two
-// misses are one.
+// misses are one. With -write the numbers become a page that names machine, date and versions, and with -story, the
+// document of a demo, what the models were worth.
 package main
 
 import (
@@ -43,22 +44,36 @@ type bound struct {
 func main() {
 	file := flag.String("file", "bench/bounds.yaml", "programs and bounds")
 	only := flag.String("only", "", "run this program alone")
+	write := flag.String("write", "", "write what was measured to this page")
+	story := flag.String("story", "", "the document of a demo, for the page")
 	flag.Parse()
-	if err := run(*file, *only, os.Stdout); err != nil {
+	readings, err := run(*file, *only, os.Stdout)
+	if *write != "" && err == nil {
+		err = writePage(*write, *story, readings)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(file, only string, out io.Writer) error {
+// reading is what was measured for a bound.
+type reading struct {
+	program string
+	bound   bound
+	got     float64
+}
+
+func run(file, only string, out io.Writer) ([]reading, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	programs, err := read(text)
 	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
+	var readings []reading
 	var missed []error
 	ran := 0
 	for _, p := range programs {
@@ -66,14 +81,16 @@ func run(file, only string, out io.Writer) error {
 			continue
 		}
 		ran++
-		if err := p.twice(ask, out); err != nil {
+		got, err := p.twice(ask, out)
+		if err != nil {
 			missed = append(missed, fmt.Errorf("%s: %w", p.Name, err))
 		}
+		readings = append(readings, got...)
 	}
 	if ran == 0 {
-		return fmt.Errorf("no program is called %q", only)
+		return nil, fmt.Errorf("no program is called %q", only)
 	}
-	return errors.Join(missed...)
+	return readings, errors.Join(missed...)
 }
 
 func read(text []byte) ([]program, error) {
@@ -95,42 +112,50 @@ func read(text []byte) ([]program, error) {
 }
 
 // twice measures, and measures once more when a bound is missed.
-func (p program) twice(ask func([]string) ([]byte, error), out io.Writer) error {
-	err := p.once(ask, out)
+func (p program) twice(ask func([]string) ([]byte, error), out io.Writer) ([]reading, error) {
+	readings, err := p.once(ask, out)
 	if err == nil {
-		return nil
+		return readings, nil
 	}
 	fmt.Fprintf(out, "%s: %v; once more\n", p.Name, err)
 	return p.once(ask, out)
 }
 
-func (p program) once(ask func([]string) ([]byte, error), out io.Writer) error {
+func (p program) once(ask func([]string) ([]byte, error), out io.Writer) (readings []reading, err error) {
 	answer, err := ask(p.Run)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var doc map[string]json.RawMessage
 	if err := json.Unmarshal(answer, &doc); err != nil {
-		return fmt.Errorf("its document: %w", err)
+		return nil, fmt.Errorf("its document: %w", err)
 	}
 	var missed []error
 	for _, b := range p.Bounds {
 		got, err := number(doc, b.Number)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		limit, kept := "", true
+		readings = append(readings, reading{p.Name, b, got})
+		limit, kept := b.limit(), true
 		if b.AtLeast != nil {
-			limit, kept = fmt.Sprintf("at least %.4g", *b.AtLeast), got >= *b.AtLeast
+			kept = got >= *b.AtLeast
 		} else {
-			limit, kept = fmt.Sprintf("at most %.4g", *b.AtMost), got <= *b.AtMost
+			kept = got <= *b.AtMost
 		}
 		fmt.Fprintf(out, "%-40s %-24s %10.4g   %-16s (was %.4g)\n", p.Name, b.Number, got, limit, b.Measured)
 		if !kept {
 			missed = append(missed, fmt.Errorf("%s is %.4g, %s", b.Number, got, limit))
 		}
 	}
-	return errors.Join(missed...)
+	return readings, errors.Join(missed...)
+}
+
+func (b bound) limit() string {
+	if b.AtLeast != nil {
+		return fmt.Sprintf("at least %.6g", *b.AtLeast)
+	}
+	return fmt.Sprintf("at most %.6g", *b.AtMost)
 }
 
 // number finds a.b in a document.

@@ -33,7 +33,7 @@ func TestABoundIsMissedTwiceOrNotAtAll(t *testing.T) {
 		"null":           {[]string{`{"ratio": null, "inner": {"p99": 3}}`}, false},
 		"no document":    {[]string{``}, false},
 	} {
-		if err := p.twice(answers(c.answers...), io.Discard); (err == nil) != c.kept {
+		if _, err := p.twice(answers(c.answers...), io.Discard); (err == nil) != c.kept {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -51,6 +51,20 @@ func TestEveryBoundSaysWhereItComesFrom(t *testing.T) {
 		"- {name: a, run: [x], bounds: [{number: n, on: m, date: d, atLeast: 1, atMost: 2}]}", "- {name: a, wrong: 1}"} {
 		if _, err := read([]byte(bad)); err == nil {
 			t.Errorf("%s is no error", strings.TrimSpace(bad))
+		}
+	}
+}
+
+func TestThePageHasEveryNumber(t *testing.T) {
+	half := 0.5
+	demo := `{"elapsed_s": 41.4, "versions": [{}, {}], "last15d": {"rows": 6543, "champion": {"auc": 0.7349, "low": 0.73, "high": 0.74}, "first": {"auc": 0.7171, "low": 0.71, "high": 0.72}}}`
+	got, err := page(machine{Processor: "A", Cores: 2, Date: "2026-11-24"}, []reading{{"x", bound{Number: "ratio", AtLeast: &half, Why: "y"}, 0.75}}, []byte(demo))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"| x | ratio | 0.75 | at least 0.5 | y |", "2026-11-24", "0.735", "0.717", "6,543"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
 		}
 	}
 }

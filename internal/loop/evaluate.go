@@ -7,7 +7,6 @@ import (
 	"rondo.dev/rondo/internal/seam/store"
 	"rondo.dev/rondo/internal/stage/evaluate"
 	"rondo.dev/rondo/internal/stage/registry"
-	"rondo.dev/rondo/metric"
 )
 
 // evaluate judges a run on rows it never saw, and binds the candidate. A candidate that does not meet its bars is
@@ -176,13 +175,4 @@ func barFacts(ev *rondo.Evaluation) []rondo.Fact {
 		}
 	}
 	return facts
-}
-
-// aucOf is the AUC of binary rows, nil where it cannot be measured.
-func aucOf(scores []float64, labels []bool) *rondo.Number {
-	e, err := metric.AUC(scores, labels, 0.95)
-	if err != nil {
-		return nil
-	}
-	return &rondo.Number{Value: e.Value, Low: e.Low, High: e.High, Rows: e.Rows}
 }

@@ -15,15 +15,6 @@ import (
 
 // The readers of single values: each says what it wants when it finds something else.
 
-func (d *decoder) boolean(n *yaml.Node) (value, ok bool) {
-	s, ok := d.text(n, "true or false")
-	if ok && (n.Tag != "!!bool" || s != "true" && s != "false") {
-		d.fail(n, "%s is true or false, not %s", d.path, found(n))
-		return false, false
-	}
-	return s == "true", ok
-}
-
 func (d *decoder) whole(n *yaml.Node, low, high uint64) (uint64, bool) {
 	s, ok := d.text(n, "a whole number")
 	if !ok {
