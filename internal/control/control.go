@@ -11,8 +11,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	"rondo.dev/rondo/internal/lib/nearest"
 	"rondo.dev/rondo/internal/modelfile"
 	"rondo.dev/rondo/internal/rondo"
 	"rondo.dev/rondo/internal/seam/store"
@@ -253,15 +256,26 @@ func (c *Control) move(ctx context.Context, model, reason string,
 	return d, c.changed.Route(ctx)
 }
 
+// scopes are what a token may be for.
+var scopes = []string{"admin", "read", "predict", "feedback", "events"}
+
 // NewToken makes a bearer token and returns it; only its hash is kept.
-func (c *Control) NewToken(ctx context.Context, name string, scopes []string) (string, error) {
+func (c *Control) NewToken(ctx context.Context, name string, may []string) (string, error) {
+	if name == "" || len(name) > 100 || len(may) == 0 || len(may) > len(scopes) {
+		return "", rondo.Errorf(rondo.Invalid, "a token needs a name of at most 100 bytes, and scopes out of %s", strings.Join(scopes, ", "))
+	}
+	for _, scope := range may {
+		if !slices.Contains(scopes, scope) {
+			return "", rondo.Errorf(rondo.Invalid, "no scope %q%s; there are %s", scope, nearest.Hint(scope, scopes), strings.Join(scopes, ", "))
+		}
+	}
 	var secret [32]byte
 	if _, err := rand.Read(secret[:]); err != nil {
 		return "", fmt.Errorf("make a token: %w", err)
 	}
 	token := "rondo_" + base64.RawURLEncoding.EncodeToString(secret[:])
 	err := c.store.Write(ctx, func(tx store.Tx) error {
-		return tx.Tokens().Add(store.Token{Name: name, Hash: sha256.Sum256([]byte(token)), Scopes: scopes, Made: tx.Now()})
+		return tx.Tokens().Add(store.Token{Name: name, Hash: sha256.Sum256([]byte(token)), Scopes: may, Made: tx.Now()})
 	})
 	if errors.Is(err, store.ErrExists) {
 		return "", rondo.Errorf(rondo.Conflict, "there is a token named %q; revoke it first or choose another name", name)

@@ -3,7 +3,8 @@ package control
 import (
 	"context"
 	"errors"
-	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"rondo.dev/rondo/internal/lib/nearest"
@@ -54,14 +55,10 @@ type StepLine struct {
 
 // Get lists what there is of a kind, of one model or (name "") of all.
 func (c *Control) Get(ctx context.Context, kind, name string) (*Listing, error) {
-	known := false
-	for _, k := range kinds {
-		known = known || k == kind
-	}
-	if !known {
-		hint := ""
-		if n, ok := nearest.Name(kind, kinds); ok {
-			hint = fmt.Sprintf("; did you mean %q?", n)
+	if !slices.Contains(kinds, kind) {
+		hint := nearest.Hint(kind, kinds)
+		if hint == "" {
+			hint = "; there are " + strings.Join(kinds, ", ")
 		}
 		return nil, rondo.Errorf(rondo.Invalid, "no kind %q%s", kind, hint)
 	}
@@ -94,12 +91,15 @@ func (out *Listing) add(tx store.Tx, m store.Model) (err error) {
 	switch out.Kind {
 	case "models":
 		line := ModelLine{Name: m.Name, Revision: m.Revision, Paused: m.Paused, Spec: m.Spec}
-		if route, err := tx.Versions().Route(m.Name); err == nil {
-			line.Champion = route.Champion
+		route, err := tx.Versions().Route(m.Name)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
 		}
-		if cycle, err := tx.Cycles().Open(m.Name); err == nil {
-			line.Cycle = cycle.ID
+		cycle, err := tx.Cycles().Open(m.Name)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
 		}
+		line.Champion, line.Cycle = route.Champion, cycle.ID
 		out.Models = append(out.Models, line)
 	case "datasets":
 		out.Datasets, err = extend(out.Datasets, m.Name, tx.Records().Datasets)

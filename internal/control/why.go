@@ -71,16 +71,36 @@ func (c *Control) about(tx store.Tx, subject string, why *Why) ([]*rondo.Decisio
 			return nil, err
 		}
 		why.Model = v.Model
-		if ev, err := tx.Records().Evaluation(v.Evaluation); err == nil {
+		ev, err := tx.Records().Evaluation(v.Evaluation)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+		if err == nil {
 			why.Bars = ev.Bars
 		}
-		return tx.Decisions().ByCycle(v.Cycle)
+		return concerning(tx, v)
 	}
 	if _, err := c.model(tx, subject); err != nil {
 		return nil, err
 	}
 	why.Model = subject
 	return tx.Decisions().List(subject, 0)
+}
+
+// concerning are the decisions of the cycle that made a version, and all others that name it: that it was put aside, that
+// its alarm opened, that it came back.
+func concerning(tx store.Tx, v *rondo.Version) ([]*rondo.Decision, error) {
+	all, err := tx.Decisions().List(v.Model, 0)
+	if err != nil {
+		return nil, err
+	}
+	var out []*rondo.Decision
+	for _, d := range all {
+		if d.Cycle != "" && d.Cycle == v.Cycle || d.Version == v.ID || d.Replaced == v.ID {
+			out = append(out, d)
+		}
+	}
+	return out, nil
 }
 
 func now(tx store.Tx, model string) string {
