@@ -227,7 +227,7 @@ func TestTablesRefuseWhatCodeForgets(t *testing.T) {
 		`update steps set state = 'leased'`, // until never
 		`update steps set state = 'done'`,   // without an end
 		`update steps set due = 'soon'`,
-		`insert into routes values (1, 'm', 1, '', '', 2, '', '', '')`, // share 2
+		`insert into routes values (1, 'm', 1, '', '', 2, '', '')`, // share 2
 		`insert into reservations values ('m', 'r', 1, -1, 1)`,
 		`insert into tokens values (1, 'n', x'01', '[]', 1)`,
 	} {
