@@ -57,9 +57,10 @@ const prices = "cpuHour: $0.04\n"
 // mark is the file that says that a folder is a demo's.
 const mark = "rondo-demo.json"
 
-// begin is when the clock starts: January has ended everywhere. end is when the last flight of June has landed.
+// begin is when the clock starts: before the first flight of February, so that no outcome falls between January's file and
+// the feed. end is when the last flight of June has landed.
 var (
-	begin = time.Date(2001, 2, 1, 10, 0, 0, 0, time.UTC)
+	begin = time.Date(2001, 2, 1, 4, 0, 0, 0, time.UTC)
 	end   = time.Date(2001, 7, 2, 0, 0, 0, 0, time.UTC)
 )
 

@@ -110,7 +110,7 @@ func checkStore(t *testing.T, dir string) {
 	defer db.Close()
 	for what, query := range map[string]string{
 		"steps of one name":                         `select count(*) from (select 1 from steps group by model, cycle, kind, name having count(*) > 1)`,
-		"cycles with two promotions":                `select count(*) from (select 1 from decisions where outcome = 'promoted' group by cycle having count(*) > 1)`,
+		"cycles with two promotions":                `select count(*) from (select 1 from decisions where json_extract(record, '$.outcome') = 'promoted' group by cycle having count(*) > 1)`,
 		"ledger entries of one ref, attempt, cause": `select count(*) from (select 1 from ledger group by model, ref, attempt, cause having count(*) > 1)`,
 		"champions beyond one":                      `select max(0, count(*) - 1) from versions where state = 'champion'`,
 	} {
