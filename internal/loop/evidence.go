@@ -195,15 +195,15 @@ func (e *evidence) score(f *fitted) (*evaluate.Scored, error) {
 	return s, nil
 }
 
-// classIndex is the class's position; a class the version never saw is counted as its first, which it says with least
-// probability it can: the loss is the floor's.
+// classIndex is the class's position, or -1 for a class the version never saw: it costs what an impossible one costs
+// (evaluate.Losses).
 func classIndex(classes []string, name string) float64 {
 	for i, c := range classes {
 		if c == name {
 			return float64(i)
 		}
 	}
-	return 0
+	return -1
 }
 
 func (e *evidence) losses(spec *rondo.Spec, f *fitted) ([]float64, error) {

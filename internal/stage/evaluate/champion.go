@@ -13,7 +13,7 @@ import (
 
 // ChampionBars judges the bars that name the champion, on rows that both scored and neither was trained on (S20).
 func ChampionBars(spec *rondo.Spec, champion, challenger *Scored) ([]rondo.BarResult, error) {
-	if !slices.Equal(champion.Target, challenger.Target) {
+	if !sameRows(champion, challenger) {
 		return nil, errors.New("champion and challenger were not asked about the same rows")
 	}
 	var out []rondo.BarResult
@@ -32,6 +32,24 @@ func ChampionBars(spec *rondo.Spec, champion, challenger *Scored) ([]rondo.BarRe
 		out = append(out, result)
 	}
 	return out, nil
+}
+
+// sameRows compares the truth of both. Versions of a multiclass model may know other classes, so names are compared, and a
+// class that one of them does not know fits any.
+func sameRows(a, b *Scored) bool {
+	if a.Kind != b.Kind || a.Rows() != b.Rows() {
+		return false
+	}
+	if a.Kind != rondo.Multiclass {
+		return slices.Equal(a.Target, b.Target)
+	}
+	for i := range a.Target {
+		x, y := classOf(a.Target[i], len(a.Classes)), classOf(b.Target[i], len(b.Classes))
+		if x >= 0 && y >= 0 && a.Classes[x] != b.Classes[y] {
+			return false
+		}
+	}
+	return true
 }
 
 func championBar(b *expr.Bar, champion, challenger *Scored) (rondo.BarResult, error) {

@@ -153,3 +153,26 @@ func TestChampionBarsThatCannotBeAskedAreInconclusive(t *testing.T) {
 		t.Error("other rows were compared")
 	}
 }
+
+// The challenger was trained on a class that the champion never saw; one row is of it.
+func TestVersionsThatKnowOtherClassesAreCompared(t *testing.T) {
+	champion := &Scored{Kind: rondo.Multiclass, Classes: []string{"b", "c"}}
+	challenger := &Scored{Kind: rondo.Multiclass, Classes: []string{"a", "b", "c"}}
+	for i := range 400 {
+		c := float64(i % 2)
+		champion.Target, challenger.Target = append(champion.Target, c), append(challenger.Target, c+1)
+		champion.Outputs = append(champion.Outputs, .6-.2*c, .4+.2*c)
+		challenger.Outputs = append(challenger.Outputs, .1, .7-.5*c, .2+.5*c)
+	}
+	if b := asked(t, "log-loss <= champion", champion, challenger); b.Verdict != rondo.Met {
+		t.Errorf("%s: %s", b.Verdict, b.Reason)
+	}
+	champion.Target[7], challenger.Target[7] = -1, 0
+	if b := asked(t, "log-loss <= champion", champion, challenger); b.Verdict != rondo.Inconclusive {
+		t.Errorf("with a class unknown to one: %s: %s", b.Verdict, b.Reason)
+	}
+	challenger.Target[8] = 2
+	if _, err := ChampionBars(&rondo.Spec{}, champion, challenger); err == nil {
+		t.Error("other rows were compared")
+	}
+}
