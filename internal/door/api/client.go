@@ -129,8 +129,8 @@ func (c *Client) Events(ctx context.Context, model string, t *column.Table, ask 
 	return readSent(body)
 }
 
-// Feedback sends outcomes: column "id" holds prediction ids, or keys names the columns of the row's key; target names the
-// column of the target, and all other columns are values it is derived from.
+// Feedback sends outcomes: column "id" holds prediction ids, unless it is one of keys, which name the columns of the row's
+// key; target names the column of the target, and all other columns are values it is derived from.
 func (c *Client) Feedback(ctx context.Context, model string, t *column.Table, keys []string, target string, ask Ask) (*Sent, error) {
 	body, err := c.Call(ctx, http.MethodPost, callPath(model, "feedback"), ask.Key, appendLabels(nil, t, keys, target, ask.Local))
 	if err != nil {
@@ -171,7 +171,7 @@ func appendLabels(b []byte, t *column.Table, keys []string, target, local string
 			b = append(b, ',')
 		}
 		start := len(b)
-		if v := t.Column("id"); v != nil && !v.IsNull(i) {
+		if v := t.Column("id"); v != nil && !isKey["id"] && !v.IsNull(i) {
 			b = append(b, `,"id":`...)
 			b = appendCell(b, v, i, false)
 		} else {

@@ -126,7 +126,7 @@ func (e *env) fail(ctx context.Context, err error) int {
 	if errors.Is(err, os.ErrNotExist) && !known {
 		code = 4
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		fmt.Fprintln(e.Err, "rondo: stopped; start it again and it goes on where it was")
 		return 1
 	}
