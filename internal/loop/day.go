@@ -397,8 +397,12 @@ func (l *Loop) trialStep(ctx context.Context, w *work, s *states, day time.Time,
 		return err
 	}
 	for _, b := range s.trial.Bars {
-		if b.Verdict == rondo.NotMet {
+		switch {
+		case b.Verdict == rondo.NotMet:
 			s.trial.Verdict = rollout.Harm
+			return nil
+		case b.Verdict != rondo.Met: // undecided does not promote (D13): the days to come are asked again
+			s.trial.Verdict = rollout.Continue
 		}
 	}
 	return nil

@@ -169,7 +169,7 @@ func barFacts(ev *rondo.Evaluation) []rondo.Fact {
 		if b.Verdict == rondo.Met || b.Verdict == rondo.NotAsked {
 			continue
 		}
-		facts = append(facts, rondo.Textual(string(b.Verdict), b.Reason))
+		facts = append(facts, rondo.Textual("bar", b.Reason))
 		if b.Got != nil {
 			facts = append(facts, rondo.Numeric(b.Bar, b.Got.Value))
 		}

@@ -159,7 +159,7 @@ func (s *Server) sender(r *http.Request, scope string) (string, error) {
 			return tokens[found].Name, nil
 		}
 	}
-	return "", rondo.Errorf(rondo.Denied, "token %q has no scope %s (see: rondo token new --scope %s)", tokens[found].Name, scope, scope)
+	return "", rondo.Errorf(rondo.Denied, "token %q has no scope %s (see: rondo token new NAME --scopes %s)", tokens[found].Name, scope, scope)
 }
 
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {

@@ -56,7 +56,7 @@ func parseFloat(b []byte) (float64, bool) {
 			digits++
 			scale++
 		}
-		if scale == 0 {
+		if scale == 0 && (i == len(b) || b[i] < '0' || b[i] > '9') {
 			return 0, false
 		}
 	}
