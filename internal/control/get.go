@@ -40,7 +40,7 @@ type ModelLine struct {
 	Spec     *rondo.Spec     `json:"spec"`
 }
 
-// StepLine is an unfinished step, and what it waits for.
+// StepLine is a step that goes on, and what it waits for; or one that is parked and waits for a person (resume).
 type StepLine struct {
 	ID      rondo.StepID    `json:"id"`
 	Model   string          `json:"model"`
@@ -127,7 +127,11 @@ func (out *Listing) add(tx store.Tx, m store.Model) (err error) {
 		if err != nil {
 			return err
 		}
-		for _, s := range steps {
+		parked, err := tx.Steps().Parked(m.Name)
+		if err != nil {
+			return err
+		}
+		for _, s := range append(steps, parked...) {
 			out.Steps = append(out.Steps, StepLine{ID: s.ID, Model: s.Model, Cycle: s.Cycle, Kind: s.Kind, Name: s.Name,
 				State: s.State, Attempt: s.Attempt, Due: s.Due.Format("2006-01-02 15:04:05"), Error: s.Error})
 		}

@@ -63,13 +63,14 @@ func TestDaysWithoutLabelsDoNotStopACycle(t *testing.T) {
 // While the disk is full nothing is lost and nothing ends; with room again the loop goes on as if nothing had been.
 func TestFullDiskEndsNothing(t *testing.T) {
 	t.Parallel()
-	want, _ := undisturbed(t, 3, faults{}, 80)
+	days := least(20, 80)
+	want, _ := undisturbed(t, 3, faults{}, days)
 	w := newWorld(t, 3)
 	w.life.fill(true)
 	w.settle()
 	w.life.fill(false)
 	w.settle()
-	for d := range 80 {
+	for d := range days {
 		for i := range int(day / tick) {
 			w.life.fill(i == 1 && d%3 == 0) // from noon to evening
 			w.tick()
@@ -116,6 +117,11 @@ func TestFailuresAreRetriedParkedOrEnded(t *testing.T) {
 			t.Errorf("%d failures: %d steps are parked", fails, w.seen.parked)
 		}
 		w.check()
+		shown, err := w.person().Get(context.Background(), "steps", model)
+		w.must(err)
+		if n := len(shown.Steps); parked == 1 && (n != 1 || shown.Steps[0].State != store.StepParked || shown.Steps[0].Error == "") {
+			t.Errorf("a person sees %v", shown.Steps)
+		}
 		w.resume()
 		w.exec.exit = nil
 		w.settle()
@@ -230,7 +236,7 @@ func TestClockSetBackDecidesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1)
 	w.settle()
-	for range 30 {
+	for range least(5, 30) {
 		w.days(2)
 		w.back(day)
 	}
@@ -240,6 +246,7 @@ func TestClockSetBackDecidesNothing(t *testing.T) {
 func (w *world) back(by time.Duration) {
 	w.Helper()
 	before, cycles := w.story(), len(w.cycles())
+	w.life.before(0, nil) // nobody comes meanwhile
 	w.clk.bend(-by)
 	defer w.clk.bend(0)
 	for range int(by/tick) - 1 {
@@ -388,10 +395,7 @@ func (w *world) kindOf(job string) (kind string) {
 // The world under all faults at once.
 func TestWorldUnderFaults(t *testing.T) {
 	t.Parallel()
-	n, days := 3, 150
-	if testing.Short() {
-		n, days = 1, 60
-	}
+	n, days := least(1, 3), least(60, 150)
 	steps, commits, lives := 0, 0, 0
 	for _, s := range seeds(t, n) {
 		w := newWorld(t, s)

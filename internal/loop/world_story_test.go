@@ -20,7 +20,7 @@ func TestAnUndisturbedYear(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, seeds(t, 1)[0])
 	w.settle()
-	w.days(366)
+	w.days(least(75, 366))
 	story := w.story()
 	if !promotes(story) || w.seen.parked > 0 || w.out.Len() > 0 {
 		t.Errorf("%d parked steps\n%s", w.seen.parked, strings.Join(story, "\n"))

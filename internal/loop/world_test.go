@@ -463,3 +463,11 @@ func seeds(t *testing.T, n int) []seed.Seed {
 	}
 	return out
 }
+
+// least is how many days or seeds a short run has, and how many a whole one.
+func least(short, whole int) int {
+	if testing.Short() {
+		return short
+	}
+	return whole
+}

@@ -138,6 +138,7 @@ type Steps interface {
 	FreeWorkersExcept(worker string) (int, error)
 	ByCycle(c rondo.CycleID) ([]Step, error)
 	Unfinished(model string) ([]Step, error)
+	Parked(model string) ([]Step, error)
 	NextDue() (time.Time, error) // the earliest due instant of open steps; ErrNotFound when none
 }
 

@@ -146,6 +146,10 @@ func (s steps) Unfinished(model string) ([]store.Step, error) {
 	return list(s.t, "unfinished steps of "+model, scanStep, selectStep+` where model = ? and ended is null order by seq`, model)
 }
 
+func (s steps) Parked(model string) ([]store.Step, error) {
+	return list(s.t, "parked steps of "+model, scanStep, selectStep+` where model = ? and state = 'parked' order by seq`, model)
+}
+
 func (s steps) NextDue() (time.Time, error) {
 	return one(s.t, "open step", func(r row) (time.Time, error) {
 		var us int64

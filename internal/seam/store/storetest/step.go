@@ -127,8 +127,12 @@ func testFail(d *desk) {
 		d.ok(tx.Steps().Fail("s", 2, "again", store.StepFailed, time.Time{}))
 		d.same(len(must[[]store.Step](d)(tx.Steps().Unfinished("m"))), 0)
 		d.same(must[store.Step](d)(tx.Steps().Get("s")).Failures, 2)
+		parked := must[[]store.Step](d)(tx.Steps().Parked("m"))
+		d.same(len(parked), 1) // the failed one has ended for good
+		d.same(parked[0].ID, rondo.StepID("poison"))
 		d.same(must[int](d)(tx.Steps().Unpark("other")), 0)
-		d.same(must[int](d)(tx.Steps().Unpark("m")), 1) // the failed one has ended for good
+		d.same(must[int](d)(tx.Steps().Unpark("m")), 1)
+		d.same(len(must[[]store.Step](d)(tx.Steps().Parked("m"))), 0)
 	})
 	mended := d.lease("w")
 	d.same(mended.ID, rondo.StepID("poison"))
