@@ -116,13 +116,13 @@ func printStory(w io.Writer, s *demo.Story, console string) error {
 		return err
 	}
 	l := s.Last15d
-	fmt.Fprintf(w, "\nThe last 15 days, %s rows: AUC %.4f as answered, %.4f had the first version gone on.\n", group(l.Rows), l.Champion.AUC, l.First.AUC)
+	fmt.Fprintln(w, "\n"+wrap(fmt.Sprintf("The last 15 days, %s rows: AUC %.4f as answered, %.4f had the first version gone on.", group(l.Rows), l.Champion.AUC, l.First.AUC), 80, ""))
 	fmt.Fprintln(w, wrap(fmt.Sprintf("Wrong answers cost $%.0f; never retraining would have cost $%.0f. %s", s.Money.Decisions, s.Money.NeverRetrained, s.Note), 80, ""))
 	rate := ""
 	if !s.Money.Known {
 		rate = " (no price file: the rate is 0)"
 	}
-	fmt.Fprintf(w, "Rondo used %s of CPU, %s%s: %s a run, %s per 1,000 predictions.\n", s.Money.CPU, s.Money.Compute, rate, s.Money.PerRun, s.Money.PerThousand)
+	fmt.Fprintln(w, wrap(fmt.Sprintf("Rondo used %s of CPU, %s%s: %s a run, %s per 1,000 predictions.", s.Money.CPU, s.Money.Compute, rate, s.Money.PerRun, s.Money.PerThousand), 80, ""))
 	fmt.Fprintf(w, "\nrondo why late-arrivals\n")
 	for _, line := range s.Why {
 		fmt.Fprintln(w, wrap(line, 80, "            "))
