@@ -209,10 +209,16 @@ func TestSmallDemoKilledAtEverySite(t *testing.T) {
 	once := func(name string, s site, hit int) {
 		t.Run(name+" "+s.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "demo")
-			if _, killed := tell(t, dir, []string{"--small"}, []string{fmt.Sprintf("RONDO_FAIL=%s:%d", s.name, hit)}, 0); !killed {
+			end, killed := tell(t, dir, []string{"--small"}, []string{fmt.Sprintf("RONDO_FAIL=%s:%d", s.name, hit)}, 0)
+			switch {
+			case killed:
+			case strings.HasPrefix(s.name, "loop/"):
 				t.Fatalf("passing %d did not come", hit)
+			default: // how many records share a sync is a matter of time, so this passing need not come
+				same(t, want, end)
+				return
 			}
-			end, _ := tell(t, dir, []string{"--small"}, nil, 0)
+			end, _ = tell(t, dir, []string{"--small"}, nil, 0)
 			same(t, want, end)
 		})
 	}
