@@ -238,7 +238,8 @@ func TestFullDiskRefusesAndGoesOnWhenThereIsRoom(t *testing.T) {
 	}
 	fill(200_000)
 	same("full again")
-	if len(kept) < full+20 {
+	// Part of the room goes to a checkpoint that begins when the log is long and finds no room beside it.
+	if len(kept) < full+8 {
 		t.Errorf("%d rows before, %d after 3 MiB became free", full, len(kept))
 	}
 	if err := s.Close(); err != nil {
