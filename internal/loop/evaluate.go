@@ -19,24 +19,20 @@ func (l *Loop) evaluate(ctx context.Context, w *work) (result, error) {
 	watch := l.startMeter()
 	var ds *rondo.Dataset
 	var run *rondo.Run
-	var use int
-	// The use of the test rows is durable before anybody sees what they say (S17).
-	err = l.Store.Write(ctx, func(tx store.Tx) (err error) {
+	if err := l.Store.Read(ctx, func(tx store.Tx) (err error) {
 		if ds, err = tx.Records().Dataset(in.Dataset); err != nil {
 			return err
 		}
-		if run, err = tx.Records().Run(in.Run); err != nil {
-			return err
-		}
-		if part := ds.Part(rondo.TestPart); part != nil {
-			use, err = tx.Records().UseTestRows(w.step.Model, part.Object, string(w.step.ID))
-		}
+		run, err = tx.Records().Run(in.Run)
 		return err
-	})
-	if err != nil {
+	}); err != nil {
 		return result{}, err
 	}
-	ev, threshold, loss, err := l.judge(ctx, w, ds, run, use)
+	req := evaluate.Request{Spec: w.spec(), HasChampion: w.champion != nil}
+	if req.Use, req.Wear, err = l.wear(ctx, w, ds); err != nil {
+		return result{}, err
+	}
+	ev, threshold, loss, err := l.judge(ctx, w, ds, run, req)
 	if err != nil {
 		return result{}, err
 	}
@@ -51,7 +47,19 @@ func (l *Loop) evaluate(ctx context.Context, w *work) (result, error) {
 	return l.judged(w, ev, v, l.entry(w, "evaluate", watch.spent()))
 }
 
-func (l *Loop) judge(ctx context.Context, w *work, ds *rondo.Dataset, run *rondo.Run, use int) (*rondo.Evaluation, *float64, float64, error) {
+// use records that the test rows are looked at, before anybody sees what they say (S17). Rows that are worn out are not
+// looked at, so that is no use of them.
+func (l *Loop) use(ctx context.Context, w *work, ds *rondo.Dataset, req *evaluate.Request) error {
+	if req.WornOut() != "" {
+		return nil
+	}
+	return l.Store.Write(ctx, func(tx store.Tx) (err error) {
+		req.Use, err = tx.Records().UseTestRows(w.step.Model, ds.Part(rondo.TestPart).Object, string(w.step.ID), req.Use)
+		return err
+	})
+}
+
+func (l *Loop) judge(ctx context.Context, w *work, ds *rondo.Dataset, run *rondo.Run, req evaluate.Request) (*rondo.Evaluation, *float64, float64, error) {
 	spec := w.spec()
 	f, err := l.load(ctx, artefact{Artefact: run.Artefact, Transform: ds.Transform})
 	if err != nil {
@@ -86,20 +94,22 @@ func (l *Loop) judge(ctx context.Context, w *work, ds *rondo.Dataset, run *rondo
 	if err != nil {
 		return nil, nil, 0, err
 	}
-	ev, err := evaluate.Judge(evaluate.Request{
-		Spec: spec, Test: test, Train: scored[rondo.TrainPart], Threshold: threshold, HasChampion: w.champion != nil, Use: use,
-		Noise: func(share float64, names ...string) (*evaluate.Scored, error) {
-			m, err := l.part(ctx, ds, rondo.TestPart)
-			if err != nil {
-				return nil, err
-			}
-			s, err := f.score(spec.Task.Kind, l.noisy(m, share, names...))
-			if err == nil {
-				s.Table = test.Table
-			}
-			return s, err
-		},
-	})
+	req.Test, req.Train, req.Threshold = test, scored[rondo.TrainPart], threshold
+	req.Noise = func(share float64, names ...string) (*evaluate.Scored, error) {
+		m, err := l.part(ctx, ds, rondo.TestPart)
+		if err != nil {
+			return nil, err
+		}
+		s, err := f.score(spec.Task.Kind, l.noisy(m, share, names...))
+		if err == nil {
+			s.Table = test.Table
+		}
+		return s, err
+	}
+	if err := l.use(ctx, w, ds, &req); err != nil {
+		return nil, nil, 0, err
+	}
+	ev, err := evaluate.Judge(req)
 	if err != nil {
 		return nil, nil, 0, err
 	}

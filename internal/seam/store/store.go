@@ -153,9 +153,18 @@ type Records interface {
 	AddEvaluation(e *rondo.Evaluation) error
 	Evaluation(id rondo.EvaluationID) (*rondo.Evaluation, error)
 	Evaluations(model string) ([]*rondo.Evaluation, error)
-	// UseTestRows records one use of test rows and returns which use of them this is, from 1 (S17). The same (rows, use)
-	// again returns the same number.
-	UseTestRows(model string, rows rondo.Digest, use string) (int, error)
+	// UseTestRows records one use of test rows (S17): their number-th, counted by the caller from 1, because other rows
+	// with some of these among them count, too. The same (rows, use) again returns the number recorded first; another use
+	// of equal rows and number is ErrExists.
+	UseTestRows(model string, rows rondo.Digest, use string, number int) (int, error)
+	TestUses(model string) ([]TestUse, error)
+}
+
+// TestUse is one look at test rows.
+type TestUse struct {
+	Rows   rondo.Digest
+	Use    string
+	Number int
 }
 
 // Route is who answers a model's requests. Generation grows by one with each change (I4).

@@ -372,6 +372,15 @@ func openBlocks(ctx context.Context, objects object.Store, d rondo.Digest) (*col
 	return t, keys, err
 }
 
+// Keys are the keys of the rows of a part that was kept, of this dataset or of an older one.
+func Keys(ctx context.Context, objects object.Store, part rondo.Digest) ([]transform.Key, error) {
+	_, keys, err := openBlocks(ctx, objects, part)
+	if err != nil {
+		return nil, fmt.Errorf("keys of the rows %s: %w", part.Short(), err)
+	}
+	return keys, nil
+}
+
 // Facts reads the newest facts of a dataset's source; nothing for a model without history.
 func Facts(ctx context.Context, objects object.Store, d *rondo.Dataset) (history.Facts, error) {
 	if d.Facts == "" {

@@ -321,7 +321,11 @@ func (h *Honest) limits(s *Scored, name string) {
 // about rounds a number of rows to two digits.
 func about(x float64) string {
 	step := math.Pow(10, math.Floor(math.Log10(x))-1)
-	n := int(math.Ceil(x/step) * step)
+	return grouped(int(math.Ceil(x/step) * step))
+}
+
+// grouped is a number with commas.
+func grouped(n int) string {
 	text := fmt.Sprint(n)
 	for i := len(text) - 3; i > 0; i -= 3 {
 		text = text[:i] + "," + text[i:]

@@ -12,11 +12,9 @@ import (
 	"rondo.dev/rondo/stat"
 )
 
-// alpha is the error a bar may make; maxUses is how often the same test rows may be asked before they are worn out (S17).
 const (
-	alpha   = 0.05
-	maxUses = 10
-	shown   = 0.95 // level of the intervals that people see
+	alpha = 0.05 // the error a bar may make
+	shown = 0.95 // level of the intervals that people see
 )
 
 // Request is what is judged.
@@ -26,6 +24,7 @@ type Request struct {
 	Threshold   *float64
 	HasChampion bool
 	Use         int // which use of these test rows this is, from 1
+	Wear        Wear
 	// Noise scores the test rows with Gaussian noise of that share of each feature's deviation. Nil where no bar asks.
 	Noise func(share float64, names ...string) (*Scored, error)
 }
@@ -41,6 +40,9 @@ func Judge(r Request) (*rondo.Evaluation, error) {
 	ev := &rondo.Evaluation{Part: rondo.TestPart, Rows: r.Test.Rows(), Threshold: r.Threshold, Use: r.Use,
 		Alpha: stat.HoldoutAlpha(alpha, r.Use)}
 	var err error
+	if r.WornOut() != "" {
+		return r.unseen(ev)
+	}
 	if ev.Metrics, err = metrics(r.Test, r.Threshold); err != nil {
 		return nil, err
 	}
@@ -71,6 +73,30 @@ func Judge(r Request) (*rondo.Evaluation, error) {
 	if err := r.watchedSlices(ev); err != nil {
 		return nil, err
 	}
+	ev.Digest, err = digest(ev)
+	return ev, err
+}
+
+// WornOut says why these test rows are not to be looked at, or "". Where no bar is asked there is nothing to wear out.
+func (r *Request) WornOut() string {
+	if len(r.Spec.Evaluate.Bars) == 0 {
+		return ""
+	}
+	return r.Wear.wornOut(r.Use, r.Test)
+}
+
+// unseen leaves every bar undecided and nothing measured: what is worn out says nothing to anybody.
+func (r *Request) unseen(ev *rondo.Evaluation) (*rondo.Evaluation, error) {
+	ev.Verdict = rondo.Inconclusive
+	for _, text := range r.Spec.Evaluate.Bars {
+		b, err := expr.ParseBar(text)
+		if err != nil {
+			return nil, fmt.Errorf("bar %q: %w", text, err)
+		}
+		ev.Bars = append(ev.Bars, rondo.BarResult{Bar: b.Text, Bound: b.Bound.Value, Verdict: rondo.Inconclusive,
+			Reason: b.Text + ": " + r.WornOut()})
+	}
+	var err error
 	ev.Digest, err = digest(ev)
 	return ev, err
 }
@@ -116,11 +142,6 @@ func (r *Request) bar(text string, ev *rondo.Evaluation) (rondo.BarResult, error
 		if r.HasChampion {
 			out.Reason = b.Text + ": asked in shadow, on rows later than both trainings"
 		}
-		return out, nil
-	}
-	if r.Use > maxUses {
-		out.Verdict = rondo.Inconclusive
-		out.Reason = fmt.Sprintf("%s: the test rows are worn out, this is their use %d; wait for fresh labels", b.Text, r.Use)
 		return out, nil
 	}
 	name, by, rows, noise := plain(b)

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"rondo.dev/rondo/internal/rondo"
+	"rondo.dev/rondo/internal/seam/store"
 )
 
 type records struct{ t *Tx }
@@ -17,8 +18,8 @@ const (
 	oneEvaluation = `select record from evaluations where id = ?`
 	allEvaluation = `select record from evaluations where model = ? order by seq`
 	oneUse        = `select number from test_uses where model = ? and rows = ? and use = ?`
-	addUse        = `insert into test_uses (model, rows, number, use, made)
-		select ?, ?, coalesce(max(number), 0) + 1, ?, ? from test_uses where model = ? and rows = ? returning number`
+	addUse        = `insert into test_uses (model, rows, number, use, made) values (?, ?, ?, ?, ?) on conflict do nothing`
+	allUses       = `select rows, use, number from test_uses where model = ? order by made, rows, number`
 )
 
 // add keeps a record once.
@@ -67,7 +68,7 @@ func (s records) Evaluations(model string) ([]*rondo.Evaluation, error) {
 	return list(s.t, "evaluations of "+model, scanJSON[rondo.Evaluation], allEvaluation, model)
 }
 
-func (s records) UseTestRows(model string, rows rondo.Digest, use string) (int, error) {
+func (s records) UseTestRows(model string, rows rondo.Digest, use string, number int) (int, error) {
 	known, err := list(s.t, "uses of test rows", scanInt, oneUse, model, rows, use)
 	if err != nil {
 		return 0, err
@@ -75,5 +76,14 @@ func (s records) UseTestRows(model string, rows rondo.Digest, use string) (int, 
 	if len(known) == 1 {
 		return known[0], nil
 	}
-	return one(s.t, "use of test rows", scanInt, addUse, model, rows, use, micros(s.t.now), model, rows)
+	return number, s.t.insert("use of test rows", addUse, model, rows, number, use, micros(s.t.now))
+}
+
+func (s records) TestUses(model string) ([]store.TestUse, error) {
+	return list(s.t, "uses of test rows of "+model, scanUse, allUses, model)
+}
+
+func scanUse(r row) (u store.TestUse, err error) {
+	err = r.Scan(&u.Rows, &u.Use, &u.Number)
+	return u, err
 }

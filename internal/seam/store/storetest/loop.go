@@ -137,16 +137,23 @@ func testRecords(d *desk) {
 
 func testUses(d *desk) {
 	d.write(func(tx store.Tx) {
-		use := func(model string, rows rondo.Digest, name string, want int) {
+		use := func(model string, rows rondo.Digest, name string, number, want int) {
 			d.Helper()
-			d.same(must[int](d)(tx.Records().UseTestRows(model, rows, name)), want)
+			d.same(must[int](d)(tx.Records().UseTestRows(model, rows, name, number)), want)
 		}
-		use("m", "rows", "a", 1)
-		use("m", "rows", "b", 2)
-		use("m", "rows", "a", 1)
-		use("m", "rows", "c", 3)
-		use("m", "others", "c", 1)
-		use("n", "rows", "c", 1)
+		use("m", "rows", "a", 1, 1)
+		use("m", "rows", "b", 2, 2)
+		use("m", "rows", "a", 3, 1) // counted already
+		use("m", "others", "c", 3, 3)
+		use("n", "rows", "c", 1, 1)
+		_, err := tx.Records().UseTestRows("m", "rows", "d", 2)
+		d.is(err, store.ErrExists)
+	})
+	d.reopen()
+	d.read(func(tx store.Tx) {
+		d.same(must[[]store.TestUse](d)(tx.Records().TestUses("m")), []store.TestUse{
+			{Rows: "others", Use: "c", Number: 3}, {Rows: "rows", Use: "a", Number: 1}, {Rows: "rows", Use: "b", Number: 2}})
+		d.same(must[[]store.TestUse](d)(tx.Records().TestUses("x")), []store.TestUse(nil))
 	})
 }
 
