@@ -110,7 +110,7 @@ func FuzzReadRecord(f *testing.F) {
 	f.Add(b[frameBytes:])
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		got, err := readRecord(frame{length: len(b), kind: Event}, b)
+		got, err := readRecord(frame{length: len(b), kind: Event}, b, nil)
 		if err != nil && !errors.Is(err, ErrCorrupt) {
 			t.Fatalf("an untyped error: %v", err)
 		}

@@ -102,7 +102,7 @@ func payloadModel(b []byte) []byte {
 }
 
 // readRecord decodes what stands in a frame. b is hostile: its CRC may have been made to fit.
-func readRecord(f frame, b []byte) (Record, error) {
+func readRecord(f frame, b []byte, strings *column.Strings) (Record, error) {
 	r := Record{Offset: f.offset, Kind: f.kind, At: f.at, next: f.next()}
 	fail := func(what string) (Record, error) {
 		return Record{}, fmt.Errorf("%w: record at offset %d: %s", ErrCorrupt, f.offset, what)
@@ -129,7 +129,7 @@ func readRecord(f frame, b []byte) (Record, error) {
 		b = b[2+n:]
 	}
 	r.Model, r.Version, r.Key, r.Sender = texts[0], rondo.VersionID(texts[1]), texts[2], texts[3]
-	t, rest, err := column.ReadBlock(b)
+	t, rest, err := strings.ReadBlock(b)
 	if err != nil {
 		return fail(err.Error())
 	}

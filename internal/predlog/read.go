@@ -6,6 +6,7 @@ import (
 	"iter"
 	"sort"
 
+	"rondo.dev/rondo/internal/lib/column"
 	"rondo.dev/rondo/internal/rondo"
 )
 
@@ -59,8 +60,9 @@ func (l *Log) Scan(q Query) iter.Seq2[Record, error] {
 			yield(Record{}, err)
 			return
 		}
+		strings := &column.Strings{}
 		for _, s := range segments[start:] {
-			if s.first >= q.To || !q.readSegment(s, yield) {
+			if s.first >= q.To || !q.readSegment(s, strings, yield) {
 				return
 			}
 		}
@@ -86,7 +88,7 @@ func firstSegment(segments []*segment, q Query) (int, error) {
 }
 
 // readSegment gives the segment's records; false ends the scan.
-func (q *Query) readSegment(s *segment, yield func(Record, error) bool) bool {
+func (q *Query) readSegment(s *segment, strings *column.Strings, yield func(Record, error) bool) bool {
 	size := min(s.size.Load(), int64(q.To-s.first))
 	position, err := s.seek(size, q.From, q.FromAt)
 	if err != nil {
@@ -102,7 +104,7 @@ func (q *Query) readSegment(s *segment, yield func(Record, error) bool) bool {
 		if !q.wants(f, payload) {
 			return true
 		}
-		r, err := readRecord(f, payload)
+		r, err := readRecord(f, payload, strings)
 		more = yield(r, err) && err == nil
 		return more
 	})
@@ -170,7 +172,7 @@ func wanted(f frame, payload []byte) (Record, error) {
 	if f.kind == void || f.kind == end {
 		return Record{}, notFound(f.offset)
 	}
-	return readRecord(f, payload)
+	return readRecord(f, payload, nil)
 }
 
 func notFound(offset uint64) error {

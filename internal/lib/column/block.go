@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"math"
 )
 
@@ -85,9 +86,46 @@ func appendValues(b []byte, v *Vector) []byte {
 }
 
 // ReadBlock reads one block from the front of b and gives the rest. Memory stays within a small multiple of len(b):
-// no count is believed before the bytes for it are there. Equal strings of a column share memory.
+// no count is believed before the bytes for it are there.
 func ReadBlock(b []byte) (t *Table, rest []byte, err error) {
-	r := reader{b: b}
+	var strings *Strings
+	if len(b) >= 1<<16 { // it pays
+		strings = &Strings{}
+	}
+	return strings.ReadBlock(b)
+}
+
+// Strings lets equal strings share memory, within a block and between blocks that are read with it: a column of names
+// repeats few of them. It remembers a bounded number of short ones; a string it has forgotten is copied anew. Its zero value is
+// ready, nil copies every string. Not for concurrent use.
+type Strings struct {
+	seed maphash.Seed
+	kept []string // by hash; nil before the first string
+}
+
+const (
+	keptStrings = 1 << 12
+	longString  = 64 // bytes of a string that is not worth keeping
+)
+
+// of is a string of the bytes.
+func (s *Strings) of(b []byte) string {
+	if s == nil || len(b) > longString {
+		return string(b)
+	}
+	if s.kept == nil {
+		s.seed, s.kept = maphash.MakeSeed(), make([]string, keptStrings)
+	}
+	kept := &s.kept[maphash.Bytes(s.seed, b)%keptStrings]
+	if *kept != string(b) {
+		*kept = string(b)
+	}
+	return *kept
+}
+
+// ReadBlock is the function of that name, with the strings of earlier blocks.
+func (s *Strings) ReadBlock(b []byte) (t *Table, rest []byte, err error) {
+	r := reader{b: b, strings: s}
 	columns, rows := int(r.u32()), int(r.u32())
 	if r.short || columns > maxColumns || rows > len(b) {
 		return nil, nil, fmt.Errorf("%w: %d columns of %d rows in %d bytes", ErrCorrupt, columns, rows, len(b))
@@ -112,8 +150,9 @@ func ReadBlock(b []byte) (t *Table, rest []byte, err error) {
 }
 
 type reader struct {
-	b     []byte
-	short bool
+	b       []byte
+	short   bool
+	strings *Strings
 }
 
 func (r *reader) bytes(n int) []byte {
@@ -194,20 +233,12 @@ func (r *reader) values(v *Vector, rows int) error {
 			v.Floats[i] = math.Float64frombits(binary.LittleEndian.Uint64(raw[8*i:]))
 		}
 	case String:
-		seen := make(map[string]string)
 		for i := range v.Strings {
 			raw := r.bytes(int(r.u32()))
 			if r.short {
 				return errShort
 			}
-			s, ok := seen[string(raw)]
-			if !ok {
-				s = string(raw)
-				if len(seen) < 1<<16 {
-					seen[s] = s
-				}
-			}
-			v.Strings[i] = s
+			v.Strings[i] = r.strings.of(raw)
 		}
 	default:
 		raw := r.bytes(8 * rows)

@@ -71,6 +71,13 @@ func New(t Type, rows int) *Vector {
 	return v
 }
 
+// Empty is a vector without rows that has room for so many.
+func Empty(t Type, room int) *Vector {
+	v := New(t, room)
+	v.Bools, v.Ints, v.Floats, v.Strings = v.Bools[:0], v.Ints[:0], v.Floats[:0], v.Strings[:0]
+	return v
+}
+
 // AllNull makes a vector of rows missing values.
 func AllNull(t Type, rows int) *Vector {
 	v := New(t, rows)

@@ -201,6 +201,7 @@ func readBlocks(in io.Reader) (*column.Table, error) {
 	out := &column.Table{}
 	r := bufio.NewReaderSize(in, 1<<20)
 	var buf bytes.Buffer
+	var strings column.Strings
 	for {
 		var head [8]byte
 		if _, err := io.ReadFull(r, head[:]); err != nil {
@@ -217,7 +218,7 @@ func readBlocks(in io.Reader) (*column.Table, error) {
 		if m, err := io.CopyN(&buf, r, int64(n)); err != nil {
 			return nil, fmt.Errorf("%w: ends after %d of %d bytes of a block: %v", column.ErrCorrupt, m, n, err)
 		}
-		t, rest, err := column.ReadBlock(buf.Bytes())
+		t, rest, err := strings.ReadBlock(buf.Bytes())
 		if err != nil {
 			return nil, err
 		}
