@@ -70,7 +70,8 @@ type Request struct {
 	Window [2]time.Time
 	// Split parts the rows; nil: as declared. A refit on everything takes a split without a test part.
 	Split *rondo.Split
-	// Sample keeps this share of the rows, by hash of their keys, after history was computed from all; 0 keeps all.
+	// Sample keeps this share of the rows, by hash of their keys, with the history that all rows make; 0 keeps all. The
+	// newest window ends with the newest row that is kept.
 	Sample float64
 	// Logged are the rows from the log (label.Rows): inputs, lookups, number and history as served, and the target or the
 	// columns it is derived from; a column "arrived" says when the outcome came.
@@ -100,6 +101,7 @@ func (e *FeedError) Error() string {
 type preparation struct {
 	*Preparer
 	Request
+	sourceID string // names the source's files as they are now
 	rows     *transform.Rows
 	lookedUp map[string]*column.Table
 	history  *history.Set
@@ -124,6 +126,9 @@ func (p *Preparer) Prepare(ctx context.Context, r Request) (*rondo.Dataset, erro
 	if err := w.compile(ctx, fields); err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", r.Spec.Name, err)
 	}
+	if w.sourceID, err = identify(files); err != nil {
+		return nil, fmt.Errorf("prepare %s: %w", r.Spec.Name, err)
+	}
 	if !r.Dry {
 		if err := w.keepRows(ctx, fields); err != nil {
 			return nil, fmt.Errorf("prepare %s: %w", r.Spec.Name, err)
@@ -132,14 +137,13 @@ func (p *Preparer) Prepare(ctx context.Context, r Request) (*rondo.Dataset, erro
 	for _, step := range []func(context.Context) error{
 		w.readLogged, // 2. logged rows come first: they replace rows of the source
 		func(ctx context.Context) error { // 3. rows, in the source's order, unless all are too old to matter
-			id, err := identify(files)
-			if err != nil || w.tooOld(id) {
-				return err
+			if w.tooOld() {
+				return nil
 			}
 			if err := w.readSource(ctx, files, fields, total); err != nil {
 				return err
 			}
-			w.remember(id)
+			w.remember()
 			return nil
 		},
 		w.checkFeed,  // 4. is the feed as a whole like those before it?

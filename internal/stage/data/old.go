@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"rondo.dev/rondo/internal/lib/column"
 )
 
 // A source that was read once is known by its files, and when all of its rows are older than the window that the logged
@@ -24,7 +26,7 @@ func identify(files []string) (string, error) {
 }
 
 // remember keeps the newest row time of the source just read.
-func (w *preparation) remember(id string) {
+func (w *preparation) remember() {
 	if w.Spec.Data.Time == nil {
 		return
 	}
@@ -39,17 +41,17 @@ func (w *preparation) remember(id string) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.spans[id] = newest
+	w.spans[w.sourceID] = newest
 }
 
 // tooOld says whether no row of the source can be in the window, nor be seen by the history of a row that is.
-func (w *preparation) tooOld(id string) bool {
+func (w *preparation) tooOld() bool {
 	span := w.Spec.Train.Window.Microseconds()
 	if span == 0 || w.Spec.Data.Time == nil || !w.Window[1].IsZero() || w.Dry {
 		return false
 	}
 	w.mu.Lock()
-	source, known := w.spans[id]
+	source, known := w.spans[w.sourceID]
 	w.mu.Unlock()
 	if !known {
 		return false
@@ -64,4 +66,39 @@ func (w *preparation) tooOld(id string) bool {
 	}
 	const day = int64(24 * time.Hour / time.Microsecond)
 	return source < newest-span-w.history.Longest()-day
+}
+
+// mayThin says whether the logged rows outside the sample can be let go before they are prepared: when no history is
+// computed from them. Those with all of their history as served need none, and rows of the source saw nothing of what
+// became known after the newest of them. The sample is the same either way.
+func (w *preparation) mayThin(tables []*column.Table) bool {
+	if w.Sample == 0 || !w.Lean {
+		return false
+	}
+	if len(w.Spec.Data.History) == 0 {
+		return true
+	}
+	w.mu.Lock()
+	source, known := w.spans[w.sourceID]
+	w.mu.Unlock()
+	if !known {
+		return false
+	}
+	for _, t := range tables {
+		for _, name := range w.history.Names() {
+			if t.Column(name) == nil {
+				return false
+			}
+		}
+		v := t.Column("known")
+		if v == nil || v.Type != column.Timestamp {
+			return false
+		}
+		for i, at := range v.Ints {
+			if v.IsNull(i) || at <= source {
+				return false
+			}
+		}
+	}
+	return true
 }

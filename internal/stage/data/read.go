@@ -162,7 +162,7 @@ func (w *preparation) readLogged(ctx context.Context) error {
 	if w.Logged == nil {
 		return nil
 	}
-	var keys, hashes keySet
+	var tables []*column.Table
 	for t, err := range w.Logged {
 		if err == nil {
 			err = ctx.Err()
@@ -170,15 +170,20 @@ func (w *preparation) readLogged(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("logged rows: %w", err)
 		}
+		tables = append(tables, t)
+	}
+	thin := w.mayThin(tables)
+	var repeats repeatedRows
+	for i, t := range tables {
 		first := int64(w.out.Read)
 		w.out.Read += t.Rows()
-		c, err := w.loggedChunk(t)
+		c, err := w.loggedChunk(t, thin)
 		if err != nil {
 			return fmt.Errorf("logged rows: %w", err)
 		}
+		tables[i] = nil
 		for i := range c.bad {
-			freshKey, freshHash := keys.add(c.Keys[i]), hashes.add(c.hash[i])
-			if !freshKey || !freshHash {
+			if repeats.has(c.Keys[i], c.hash[i], w.wants(&c.Keys[i])) {
 				c.bad[i] = replaced
 				w.out.Repeats++
 			}
@@ -186,21 +191,42 @@ func (w *preparation) readLogged(ctx context.Context) error {
 		w.setAside(c, "log", func(i int) int64 { return first + int64(i) })
 		w.stock.add(c)
 	}
-	return nil
+	return ctx.Err()
+}
+
+// repeatedRows finds rows that come again, by key or by content. Those inside the sample and those outside know nothing of
+// each other, so that the sample is the same whether the others were read or not.
+type repeatedRows [2]struct{ keys, hashes keySet }
+
+func (r *repeatedRows) has(key, hash transform.Key, sampled bool) bool {
+	of := &r[0]
+	if sampled {
+		of = &r[1]
+	}
+	freshKey, freshHash := of.keys.add(key), of.hashes.add(hash)
+	return !freshKey || !freshHash
 }
 
 // loggedChunk prepares a table of the log: looked-up values and history are those that were served, and a target that was
-// told outweighs one that is derived.
-func (w *preparation) loggedChunk(t *column.Table) (*chunk, error) {
-	rows, signature := t.Rows(), w.rows.Signature()
-	raw := &column.Table{}
-	for _, name := range w.rawNames() {
-		v := t.Column(name)
-		if v == nil {
-			v = column.AllNull(signature.Column(name).Type, rows)
-		}
-		raw.Set(name, v)
+// told outweighs one that is derived. A thin one has the rows of the sample alone.
+func (w *preparation) loggedChunk(t *column.Table, thin bool) (*chunk, error) {
+	raw, keys, err := w.rawLogged(t)
+	if err != nil {
+		return nil, err
 	}
+	if thin {
+		var keep []int32
+		for i := range keys {
+			if w.wants(&keys[i]) {
+				keep = append(keep, int32(i))
+			}
+		}
+		t = t.Take(keep)
+		if raw, keys, err = w.rawLogged(t); err != nil {
+			return nil, err
+		}
+	}
+	signature := w.rows.Signature()
 	frame, err := w.rows.Prepare(raw, true)
 	if err != nil {
 		return nil, err
@@ -213,17 +239,9 @@ func (w *preparation) loggedChunk(t *column.Table) (*chunk, error) {
 	if err := tellTarget(frame.Table, t.Column(w.Spec.Task.Target), w.Spec.Task.Target); err != nil {
 		return nil, err
 	}
-	keyed := raw.Shallow()
+	frame.Keys = keys
 	if k := w.Spec.Data.Key; k != nil && k.Number != "" {
-		number := t.Column(k.Number)
-		if number == nil {
-			number = column.AllNull(column.Int64, rows)
-		}
-		keyed.Set(k.Number, number)
-		frame.Table.Set(k.Number, number)
-	}
-	if frame.Keys, err = w.rows.KeyOf(keyed); err != nil {
-		return nil, err
+		frame.Table.Set(k.Number, numberOf(t, k.Number))
 	}
 	c := &chunk{Frame: frame, hash: transform.RowHashes(raw), bad: slices.Clone(frame.Bad), logged: true, served: t}
 	if v := t.Column("arrived"); v != nil && v.Type == column.Timestamp && frame.Known != nil {
@@ -235,6 +253,34 @@ func (w *preparation) loggedChunk(t *column.Table) (*chunk, error) {
 		}
 	}
 	return c, nil
+}
+
+// rawLogged is what was asked and told of the rows of a table of the log, and their keys.
+func (w *preparation) rawLogged(t *column.Table) (*column.Table, []transform.Key, error) {
+	signature := w.rows.Signature()
+	raw := &column.Table{}
+	for _, name := range w.rawNames() {
+		v := t.Column(name)
+		if v == nil {
+			v = column.AllNull(signature.Column(name).Type, t.Rows())
+		}
+		raw.Set(name, v)
+	}
+	keyed := raw
+	if k := w.Spec.Data.Key; k != nil && k.Number != "" {
+		keyed = raw.Shallow()
+		keyed.Set(k.Number, numberOf(t, k.Number))
+	}
+	keys, err := w.rows.KeyOf(keyed)
+	return raw, keys, err
+}
+
+// numberOf is the running number that logged rows were given; missing where there is none.
+func numberOf(t *column.Table, name string) *column.Vector {
+	if v := t.Column(name); v != nil {
+		return v
+	}
+	return column.AllNull(column.Int64, t.Rows())
 }
 
 // tellTarget puts told values, where there are any, into the target column.

@@ -26,7 +26,7 @@ func (w *preparation) finish(ctx context.Context) error {
 	from, to := w.window(mature)
 	refs := mature[:0]
 	for _, r := range mature {
-		if t := w.stock.time(r); t >= from && t < to && w.sampled(r) {
+		if t := w.stock.time(r); t >= from && t < to {
 			refs = append(refs, r)
 		}
 	}
@@ -89,8 +89,8 @@ func (w *preparation) aside() (rows int) {
 	return rows
 }
 
-// choose finds the rows that history may see (good, and begun by now) and among them the mature ones: outcome known by
-// now, target not missing.
+// choose finds the rows that history may see (good, and begun by now) and among them the mature ones of the sample: outcome
+// known by now, target not missing.
 func (w *preparation) choose() (seen, mature []ref) {
 	now := w.Now.UnixMicro()
 	timed := w.Spec.Data.Time != nil
@@ -115,7 +115,7 @@ func (w *preparation) choose() (seen, mature []ref) {
 				w.out.Open++
 			case targets[n] == nil || targets[n].IsNull(i):
 				unlabelled++
-			default:
+			case w.wants(&c.Keys[i]):
 				mature = append(mature, r)
 			}
 		}
@@ -142,9 +142,8 @@ func (w *preparation) window(mature []ref) (from, to int64) {
 	return oldest, newest + 1
 }
 
-func (w *preparation) sampled(r ref) bool {
-	return w.Sample == 0 || share(w.stock.key(r)[8:]) < w.Sample
-}
+// wants says whether a row is in the sample.
+func (w *preparation) wants(k *transform.Key) bool { return w.Sample == 0 || share(k[8:]) < w.Sample }
 
 // split gives the part of each row, or -1 for a row that the embargo takes out (D12, D21).
 func (w *preparation) split(refs []ref, from, to int64) []int8 {

@@ -73,7 +73,12 @@ func Rows(ctx context.Context, log *predlog.Log, model string, from, to, asOf ti
 			yield(nil, err)
 			return
 		}
-		asked, events := newJoin(from, to, false), newJoin(from, to, false)
+		newEvents := func() *join {
+			j := newJoin(from, to, false)
+			j.stack.room = chunkRows * 9 / 8 // the last record may reach beyond
+			return j
+		}
+		asked, events := newJoin(from, to, false), newEvents()
 		q := predlog.Query{Model: model, FromAt: from.Add(-predlog.MaxAhead).UnixMicro(), ToAt: asOf.UnixMicro() + 1}
 		give := func(j *join) bool {
 			done, err := j.result()
@@ -105,7 +110,7 @@ func Rows(ctx context.Context, log *predlog.Log, model string, from, to, asOf ti
 				if !give(events) {
 					return
 				}
-				events = newJoin(from, to, false)
+				events = newEvents()
 			}
 		}
 		if give(events) {

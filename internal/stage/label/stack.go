@@ -9,6 +9,7 @@ import (
 type stack struct {
 	table column.Table
 	rows  int
+	room  int // for so many rows a column is made at first
 	at    map[string]int
 }
 
@@ -25,7 +26,7 @@ func (s *stack) add(t *column.Table) error {
 			i = len(s.table.Names)
 			s.at[name] = i
 			s.table.Names = append(s.table.Names, name)
-			first := column.New(v.Type, 0)
+			first := column.Empty(v.Type, s.room)
 			if s.rows > 0 {
 				first = column.AllNull(v.Type, s.rows)
 			}
