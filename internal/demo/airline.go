@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"rondo.dev/rondo/internal/app"
 	"rondo.dev/rondo/internal/door/api"
 	"rondo.dev/rondo/internal/lib/clock"
@@ -16,18 +18,24 @@ import (
 func (f *feed) tell(ctx context.Context, client *api.Client, at time.Time) (asked *column.Table, answer *api.Predictions, err error) {
 	next, name := at.Add(tick), at.Format(time.RFC3339)
 	landed, others := f.outcomes(between(f.byLand, f.landed, at, next))
+	var telling errgroup.Group // both wait for the disk, and nobody cares which comes first
 	if len(others) > 0 {
-		table := f.take(others, "date", "origin", "destination", "distance", "delay")
-		if _, err := client.Events(ctx, model, table, api.Ask{Key: "event/" + name, Local: "date"}); err != nil {
-			return nil, nil, err
-		}
+		telling.Go(func() error {
+			table := f.take(others, "date", "origin", "destination", "distance", "delay")
+			_, err := client.Events(ctx, model, table, api.Ask{Key: "event/" + name, Local: "date"})
+			return err
+		})
 	}
 	if len(landed) > 0 {
-		table := f.take(landed, "date", "origin", "destination", "nth", "delay")
-		keys := []string{"date", "origin", "destination", "nth"}
-		if _, err := client.Feedback(ctx, model, table, keys, "late", api.Ask{Key: "feedback/" + name, Local: "date"}); err != nil {
-			return nil, nil, err
-		}
+		telling.Go(func() error {
+			table := f.take(landed, "date", "origin", "destination", "nth", "delay")
+			keys := []string{"date", "origin", "destination", "nth"}
+			_, err := client.Feedback(ctx, model, table, keys, "late", api.Ask{Key: "feedback/" + name, Local: "date"})
+			return err
+		})
+	}
+	if err := telling.Wait(); err != nil {
+		return nil, nil, err
 	}
 	left := between(f.byLeft, f.left, at, next)
 	if len(left) == 0 {

@@ -31,7 +31,8 @@ var smallChanges = [][2]string{
 	{"auc >= 0.70", "auc >= 0.62"},
 	{"worst(auc by origin, rows >= 5000) >= 0.60", "worst(auc by origin, rows >= 300) >= 0.40"},
 	{"robust(auc, noise 5%) >= 0.66", "robust(auc, noise 5%) >= 0.55"},
-	{"trainer: boosted-trees", "trainer: boosted-trees\n  trees: 30\n  leaves: 15"},
+	{"leaves: 255", "leaves: 15"},
+	{"rate: 0.2", "rate: 0.1"},
 	{"margin: 1%", "margin: 4%"},
 	{"price: $100", "price: $2"},
 }
