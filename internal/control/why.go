@@ -128,9 +128,12 @@ func Explain(d *rondo.Decision) string {
 		fmt.Fprintf(&s, "put %s back in place of %s", d.Version, d.Replaced)
 	case rondo.RefusedIt:
 		s.WriteString("refused")
-		if d.Version != "" {
+		switch {
+		case d.Version != "":
 			fmt.Fprintf(&s, " %s", d.Version)
-		} else {
+		case d.Rule == "batch checks":
+			s.WriteString(" the source, all of it")
+		default:
 			s.WriteString(" the candidate")
 		}
 	case rondo.Kept:

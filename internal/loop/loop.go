@@ -254,7 +254,11 @@ func (l *Loop) failed(ctx context.Context, w *work, cause error) error {
 	l.Logger.Warn("step", "step", w.step.ID, "kind", w.step.Kind, "model", w.step.Model, "attempt", w.step.Attempt, "error", cause)
 	if w.cycle != nil && (kind == rondo.Invalid || kind == rondo.Unsupported || kind == rondo.NotFound || kind == rondo.Refused || kind == rondo.OverBudget) {
 		d := l.decision(w, rondo.Failed, w.step.Kind, rondo.Textual("reason", cause.Error()))
-		return l.commit(ctx, w, result{decisions: []*rondo.Decision{d}, end: &ending{outcome: rondo.Failed}, routed: w.route != nil,
+		var feed *data.FeedError
+		if errors.As(cause, &feed) {
+			d = l.refusedFeed(w, feed)
+		}
+		return l.commit(ctx, w, result{decisions: []*rondo.Decision{d}, end: &ending{outcome: d.Outcome}, routed: w.route != nil,
 			write: func(tx store.Tx) error { return l.abandon(tx, w) }})
 	}
 	return l.Store.Write(ctx, func(tx store.Tx) error {

@@ -39,6 +39,11 @@ func (l *Loop) dataset(ctx context.Context, w *work, q data.Request) (*rondo.Dat
 	if q.Now.IsZero() {
 		q.Now = w.step.Made
 	}
+	before, err := l.profile(ctx, w)
+	if err != nil {
+		return nil, rondo.Entry{}, err
+	}
+	q.Profile = before
 	q.Logged = label.Rows(ctx, l.Log, w.step.Model, since(q.Spec, q.Now), q.Now, q.Now)
 	q.Progress = func(rows, total int64) {
 		l.report(Progress{Model: w.step.Model, Cycle: w.step.Cycle, Step: w.step.Kind, Done: int(rows), Total: int(total)})
@@ -49,6 +54,34 @@ func (l *Loop) dataset(ctx context.Context, w *work, q data.Request) (*rondo.Dat
 	}
 	ds.ID = rondo.DatasetID(l.id("ds", w.step.Made, string(w.step.ID)))
 	return ds, l.entry(w, "prepare", watch.spent()), nil
+}
+
+// profile is what batch checks hold the source against: the rows that the champion was trained on. Empty: none answers, so
+// there are none before these.
+func (l *Loop) profile(ctx context.Context, w *work) (d rondo.Digest, err error) {
+	if w.champion == nil || len(w.spec().Data.BatchChecks) == 0 {
+		return "", nil
+	}
+	err = l.Store.Read(ctx, func(tx store.Tx) error {
+		ds, err := tx.Records().Dataset(w.champion.Dataset)
+		if err == nil {
+			d = ds.Profile
+		}
+		return err
+	})
+	return d, err
+}
+
+// refusedFeed says why a cycle ends whose source as a whole is not like the rows before it (D29).
+func (l *Loop) refusedFeed(w *work, feed *data.FeedError) *rondo.Decision {
+	d := l.decision(w, rondo.RefusedIt, "batch checks")
+	for _, f := range feed.Failures {
+		d.Numbers = append(d.Numbers, rondo.Textual("check", f.String()))
+	}
+	if w.champion != nil {
+		d.Alternatives = []string{"the champion " + string(w.champion.ID) + " goes on answering"}
+	}
+	return d
 }
 
 func (l *Loop) entry(w *work, cause string, cpu time.Duration) rondo.Entry {
