@@ -270,11 +270,14 @@ func (e *Endpoint) repeated(key string, kind predlog.Kind) (offset uint64, ok bo
 	return r.offset, ok && r.kind == kind
 }
 
-// evict lets history forget what no row can ask for any more, a few times a day of row time.
-func (e *Endpoint) evict(times []int64) {
+// evict lets history forget what no row can ask for any more, a few times a day of row time. Facts alone move that time,
+// and none beyond its arrival: a row that fails a check may say any time.
+func (e *Endpoint) evict(f *facts, arrived int64) {
 	e.mu.Lock()
-	for _, t := range times {
-		e.newest = max(e.newest, t)
+	for i, t := range f.frame.Time {
+		if f.fact(i) {
+			e.newest = max(e.newest, min(t, arrived))
+		}
 	}
 	due := e.newest-e.swept > predlog.MaxBehind.Microseconds()/4
 	if due {

@@ -65,7 +65,6 @@ func (s *Server) Events(ctx context.Context, model string, rows *column.Table, m
 	if err := s.durably(e, &r, &facts); err != nil {
 		return nil, err
 	}
-	e.evict(frame.Time)
 	s.counted.events.Add(uint64(len(frame.Bad)))
 	return &Receipt{Accepted: len(frame.Bad)}, nil
 }
@@ -132,7 +131,6 @@ func (s *Server) Feedback(ctx context.Context, model string, labels Labels, meta
 	if err := s.durably(e, &r, facts); err != nil {
 		return nil, err
 	}
-	e.evict(facts.frame.Time)
 	s.counted.feedback.Add(uint64(len(about.rows)))
 	receipt.Accepted = len(about.rows)
 	return receipt, nil
@@ -265,7 +263,11 @@ type facts struct {
 	dead  []bool
 }
 
-// learn adds facts that arrived at an instant to history. A row without a target takes back what its key said before.
+// fact says whether row i may be one.
+func (f *facts) fact(i int) bool { return !f.dead[i] && f.frame.Bad[i] < 0 }
+
+// learn adds facts that arrived at an instant to history, which then forgets what is too old. A row without a target takes
+// back what its key said before.
 func (e *Endpoint) learn(f *facts, arrived int64, offset uint64) error {
 	if len(e.set.Names()) == 0 || f.frame.Time == nil {
 		return nil
@@ -275,7 +277,7 @@ func (e *Endpoint) learn(f *facts, arrived int64, offset uint64) error {
 	var back []transform.Key
 	for i := range f.frame.Bad {
 		switch {
-		case f.dead[i] || f.frame.Bad[i] >= 0:
+		case !f.fact(i):
 		case target == nil || target.IsNull(i):
 			back = append(back, f.frame.Keys[i])
 		default:
@@ -301,6 +303,7 @@ func (e *Endpoint) learn(f *facts, arrived int64, offset uint64) error {
 	if err := e.live.Add(out); err != nil {
 		return fmt.Errorf("history of %s: %w", e.name, err)
 	}
+	e.evict(f, arrived)
 	return nil
 }
 

@@ -151,18 +151,17 @@ func answerWith(v *Version, frame *transform.Frame, rows []int32, part bool, out
 	return nil
 }
 
-// notAhead refuses rows whose time lies more than MaxAhead after now (R6).
+// notAhead refuses rows whose time lies more than MaxAhead after now (R6), also rows that fail a check: what is logged has
+// arrived no earlier than MaxAhead before its time.
 func notAhead(frame *transform.Frame, now int64) error {
 	for i, t := range frame.Time {
-		if t > now+predlog.MaxAhead.Microseconds() && usable(frame, i) {
+		if t > now+predlog.MaxAhead.Microseconds() {
 			return &rondo.Error{Kind: rondo.Invalid, Field: fmt.Sprintf("rows[%d].%s", i, predlog.TimeColumn),
 				Message: fmt.Sprintf("%s is more than %s after now, %s", stamp(t), predlog.MaxAhead, stamp(now))}
 		}
 	}
 	return nil
 }
-
-func usable(frame *transform.Frame, i int) bool { return frame.Bad[i] < 0 }
 
 func stamp(us int64) string { return time.UnixMicro(us).UTC().Format(time.RFC3339Nano) }
 

@@ -52,11 +52,7 @@ func (s *Server) replay(e *Endpoint, r *predlog.Record) error {
 		}
 		frame.Keys = keys
 		e.remember(r)
-		if err := e.learn(&facts{frame: frame, dead: make([]bool, len(frame.Bad))}, r.At, r.Next()); err != nil {
-			return err
-		}
-		e.evict(frame.Time)
-		return nil
+		return e.learn(&facts{frame: frame, dead: make([]bool, len(frame.Bad))}, r.At, r.Next())
 	case predlog.SetAside:
 		e.remember(r)
 		return nil
@@ -81,10 +77,7 @@ func (s *Server) replay(e *Endpoint, r *predlog.Record) error {
 		if err != nil {
 			return e.passOver(r, err)
 		}
-		if err := e.learn(f, r.At, r.Next()); err != nil {
-			return err
-		}
-		e.evict(f.frame.Time)
+		return e.learn(f, r.At, r.Next())
 	}
 	return nil
 }
