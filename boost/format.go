@@ -12,15 +12,20 @@ import (
 
 const (
 	formatMagic   = "RONDOBST"
-	formatVersion = 1
+	formatVersion = 2
 
 	headerBytes = len(formatMagic) + 2 + 1 + 1 + 4 + 4 + 4
-	nodeBytes   = 1 + 8
+	nodeBytes   = 1 + 8 // a set comes on top
+	wordBytes   = 4 + 8
 	sumBytes    = 4
+
+	flagCover = 1
 
 	kindLeaf       = 0
 	kindSplitRight = 1 // missing goes right
 	kindSplitLeft  = 2 // missing goes left
+	kindSetRight   = 3 // by category, missing goes right
+	kindSetLeft    = 4
 )
 
 // ErrFormat is what every error of Load wraps that blames the bytes.
@@ -29,13 +34,19 @@ var ErrFormat = errors.New("boost: not a valid model")
 // MarshalBinary writes the model. Equal models give equal bytes.
 func (m *Model) MarshalBinary() ([]byte, error) {
 	le := binary.LittleEndian
-	b := make([]byte, 0, headerBytes+16*len(m.features)+8*len(m.base)+4*len(m.roots)+nodeBytes*len(m.nodes)+sumBytes)
+	b := make([]byte, 0, headerBytes+8+32*len(m.features)+8*len(m.base)+4*len(m.roots)+
+		nodeBytes*len(m.nodes)+wordBytes*len(m.sets.words)+8*len(m.cover)+sumBytes)
 	b = append(b, formatMagic...)
 	b = le.AppendUint16(b, formatVersion)
-	b = append(b, byte(m.objective), 0)
+	flags := byte(0)
+	if m.cover != nil {
+		flags = flagCover
+	}
+	b = append(b, byte(m.objective), flags)
 	b = le.AppendUint32(b, uint32(len(m.features)))
 	b = le.AppendUint32(b, uint32(len(m.base)))
 	b = le.AppendUint32(b, uint32(len(m.roots)))
+	b = le.AppendUint64(b, math.Float64bits(m.parameter))
 	for i, name := range m.features {
 		b = le.AppendUint32(b, uint32(len(name)))
 		b = append(b, name...)
@@ -45,13 +56,15 @@ func (m *Model) MarshalBinary() ([]byte, error) {
 		b = le.AppendUint64(b, math.Float64bits(x))
 	}
 	for t, root := range m.roots {
-		end := uint32(len(m.nodes))
-		if t+1 < len(m.roots) {
-			end = m.roots[t+1]
-		}
+		end := m.end(t)
 		b = le.AppendUint32(b, end-root)
 		for i := root; i < end; i++ {
 			b = m.appendNode(b, i)
+		}
+		if m.cover != nil {
+			for _, c := range m.cover[root:end] {
+				b = le.AppendUint64(b, math.Float64bits(c))
+			}
 		}
 	}
 	return le.AppendUint32(b, crc32.ChecksumIEEE(b)), nil
@@ -63,12 +76,17 @@ func (m *Model) appendNode(b []byte, i uint32) []byte {
 	if n.child == i {
 		return le.AppendUint64(append(b, kindLeaf), math.Float64bits(m.values[i]))
 	}
-	kind := byte(kindSplitRight)
-	if n.missingLeft == 1 {
-		kind = kindSplitLeft
-	}
+	kind := kindSplitRight + byte(n.kind) // the numbers of the format are those of the kinds, from 1
 	b = le.AppendUint32(append(b, kind), n.feature)
-	return le.AppendUint32(b, math.Float32bits(n.cutOf()))
+	if n.kind < asksSet {
+		return le.AppendUint32(b, math.Float32bits(n.cutOf()))
+	}
+	words := m.sets.set(n.cut)
+	b = le.AppendUint32(b, uint32(len(words)))
+	for _, w := range words {
+		b = le.AppendUint64(le.AppendUint32(b, w.at), w.bits)
+	}
+	return b
 }
 
 // Load reads what MarshalBinary wrote. The bytes may come from a stranger: memory stays within a small multiple of
@@ -102,9 +120,11 @@ func Load(b []byte) (*Model, error) {
 
 // reader walks over bytes and keeps the first error; after it, every read is 0.
 type reader struct {
-	b   []byte
-	at  int
-	err error
+	b       []byte
+	at      int
+	err     error
+	version uint16
+	cover   bool // the file has covers
 }
 
 func (r *reader) fail(format string, args ...any) {
@@ -162,14 +182,19 @@ func (r *reader) header(m *Model) (trees int) {
 		r.fail("does not begin with %s", formatMagic)
 		return 0
 	}
-	if v := binary.LittleEndian.Uint16(r.bytes(2)); v != formatVersion {
+	r.version = binary.LittleEndian.Uint16(r.bytes(2))
+	if r.version < 1 || r.version > formatVersion {
 		r.at -= 2
-		r.fail("version %d, this program reads version %d", v, formatVersion)
+		r.fail("version %d, this program reads versions 1 to %d", r.version, formatVersion)
 		return 0
 	}
 	kind := r.bytes(2)
-	m.objective = Objective(kind[0])
-	if int(m.objective) >= len(objectiveNames) || kind[1] != 0 {
+	m.objective, r.cover = Objective(kind[0]), kind[1] == flagCover
+	known, flags := Objective(len(objectiveNames)), byte(flagCover)
+	if r.version == 1 {
+		known, flags = Squared+1, 0
+	}
+	if m.objective >= known || kind[1] > flags {
 		r.at -= 2
 		r.fail("objective %d with flags %d is unknown", kind[0], kind[1])
 		return 0
@@ -184,6 +209,13 @@ func (r *reader) header(m *Model) (trees int) {
 	if r.err == nil && trees%len(m.base) != 0 {
 		r.at -= 4
 		r.fail("%d trees are no whole number of rounds of %d", trees, len(m.base))
+	}
+	if r.version > 1 {
+		m.parameter = r.f64()
+		if r.err == nil && !m.objective.takes(m.parameter) {
+			r.at -= 8
+			r.fail("objective %v with parameter %v", m.objective, m.parameter)
+		}
 	}
 	return trees
 }
@@ -221,11 +253,14 @@ func (r *reader) tree(m *Model) {
 		if kind == nil {
 			return
 		}
-		switch kind[0] {
-		case kindLeaf:
+		switch {
+		case kind[0] == kindLeaf:
 			m.appendLeaf(r.f64())
-		case kindSplitRight, kindSplitLeft:
+		case kind[0] <= kindSplitLeft:
 			r.split(m, kind[0] == kindSplitLeft, root+claimed)
+			claimed += 2
+		case kind[0] <= kindSetLeft && r.version > 1:
+			r.setSplit(m, kind[0] == kindSetLeft, root+claimed)
 			claimed += 2
 		default:
 			r.at--
@@ -234,6 +269,14 @@ func (r *reader) tree(m *Model) {
 	}
 	if r.err == nil && claimed != n {
 		r.fail("tree of %d nodes lacks %d", n, claimed-n)
+	}
+	for i := uint32(0); i < n && r.cover && r.err == nil; i++ {
+		c := r.f64()
+		if c < 0 || math.Signbit(c) {
+			r.at -= 8
+			r.fail("cover is %v", c)
+		}
+		m.cover = append(m.cover, c)
 	}
 }
 
@@ -250,4 +293,31 @@ func (r *reader) split(m *Model, missingGoesLeft bool, child uint32) {
 		return
 	}
 	m.appendSplit(feature, missingGoesLeft, cut, child)
+}
+
+// setSplit reads the words of a set straight into the model's.
+func (r *reader) setSplit(m *Model, missingGoesLeft bool, child uint32) {
+	feature := r.u32()
+	if r.err == nil && feature >= uint32(len(m.features)) {
+		r.at -= 4
+		r.fail("split of feature %d of %d", feature, len(m.features))
+	}
+	n := r.count("words of a set", 1, maxCategories/64, wordBytes)
+	m.appendSetSplit(feature, missingGoesLeft, nil, child)
+	next := uint32(0) // the least number the next word may have
+	for range n {
+		at := r.u32()
+		b := r.bytes(8)
+		if b == nil {
+			return
+		}
+		bits := binary.LittleEndian.Uint64(b)
+		if at < next || at >= maxCategories/64 || bits == 0 {
+			r.at -= wordBytes
+			r.fail("word %d of a set after word %d, with bits %x", at, int64(next)-1, bits)
+			return
+		}
+		m.sets.words = append(m.sets.words, word{at, bits})
+		next = at + 1
+	}
 }

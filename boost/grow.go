@@ -26,6 +26,7 @@ type growing struct {
 	split candidate
 	gain  float64
 	value float64
+	cover float64 // sum of hessians
 	child int
 }
 
@@ -83,7 +84,7 @@ func (g *grower) grow(ctx context.Context, rows int, p packing, q quantum, draw 
 
 	root := leaf{end: rows}
 	root.total = g.sum(rows)
-	g.tree[0].value = g.value(root.total)
+	g.tree[0] = g.node(root.total)
 	if g.searchable(root) {
 		root.cells = g.take()
 		g.build(root, root.cells)
@@ -101,6 +102,11 @@ func (g *grower) grow(ctx context.Context, rows int, p packing, q quantum, draw 
 		g.split(best, open+1 < g.p.Leaves)
 	}
 	return nil
+}
+
+// node is a leaf of the rows in c.
+func (g *grower) node(c cell) growing {
+	return growing{value: g.value(c), cover: float64(float64(c.h) * g.quantum.h)}
 }
 
 // value is the answer of a leaf: the Newton step, as much of it as the rate keeps.
@@ -172,10 +178,9 @@ func (g *grower) split(index int, more bool) {
 	child := len(g.tree)
 	g.tree[parent.node].child = child
 	g.tree[parent.node].split = parent.best
-	g.tree = append(g.tree, growing{}, growing{})
 	left := leaf{node: child, depth: parent.depth + 1, total: parent.best.left}
 	right := leaf{node: child + 1, depth: parent.depth + 1, total: parent.total.minus(parent.best.left)}
-	g.tree[left.node].value, g.tree[right.node].value = g.value(left.total), g.value(right.total)
+	g.tree = append(g.tree, g.node(left.total), g.node(right.total))
 
 	searchLeft, searchRight := more && g.searchable(left), more && g.searchable(right)
 	if !searchLeft && !searchRight {

@@ -6,45 +6,18 @@ import (
 	"sync"
 )
 
-// node is a split or a leaf. The children of a split stand side by side: child, then child+1. A leaf is its own child:
-// no key is above its cut, so a walk that has arrived stays, whatever the row holds.
-//
-// Values are compared as keys, integers of the same order, because then a step needs no branch: where rows go is hard to
-// predict, by design. Missing has the largest key, which goes right; where it goes left, 1 is added to the keys of both
-// sides, which makes it 0.
-type node struct {
-	cut         uint32 // key of the cut, plus missingLeft: a value at most that goes to child
-	feature     uint32
-	child       uint32 // index in Model.nodes
-	missingLeft uint32 // 1 where missing goes to child
-}
-
-const missingKey = 1<<32 - 1
-
-// valueKey is the key of a value of a row.
-func valueKey(x float32) uint32 {
-	if x != x {
-		return missingKey
-	}
-	return orderedKey(x)
-}
-
-// next is where the walk goes from n for a row of keys, toward for the key of its feature.
-func (n *node) next(keys []uint32) uint32 { return n.toward(keys[n.feature]) }
-
-func (n *node) toward(key uint32) uint32 {
-	return n.child + uint32((uint64(n.cut)-uint64(key+n.missingLeft))>>63)
-}
-
 // Model is a trained ensemble. It is immutable and safe for concurrent use.
 type Model struct {
 	objective Objective
+	parameter float64 // of the objective; 0 where it has none
 	features  []string
 	base      []float64 // score before the first tree, one per output
 	gain      []float64 // sum of gains of the splits on each feature
 	roots     []uint32  // of each tree: round 0 output 0, round 0 output 1, ...
 	nodes     []node    // all trees, each breadth first
 	values    []float64 // of each node, rate included; 0 at splits
+	cover     []float64 // of each node, sum of the hessians, or number, of its training rows; nil where unknown
+	sets      sets
 }
 
 // Objective is what the model was trained for.
@@ -53,7 +26,19 @@ func (m *Model) Objective() Objective { return m.objective }
 // Features are the names of the columns of a row, in order.
 func (m *Model) Features() []string { return slices.Clone(m.features) }
 
-// Classes is the number of classes: 2 for Binary, 0 for Squared.
+// end is the node after the last one of a tree.
+func (m *Model) end(tree int) uint32 {
+	if tree+1 < len(m.roots) {
+		return m.roots[tree+1]
+	}
+	return uint32(len(m.nodes))
+}
+
+// Parameter is the number that belongs to the objective: the delta of Huber, the level of Quantile, the power of Tweedie;
+// 0 for the others.
+func (m *Model) Parameter() float64 { return m.parameter }
+
+// Classes is the number of classes: 2 for Binary, 0 where the label is a number.
 func (m *Model) Classes() int {
 	switch m.objective {
 	case Binary:
@@ -76,7 +61,8 @@ func (m *Model) Outputs() int { return len(m.base) }
 // stackColumns is how many columns Raw keeps keys of without allocating.
 const stackColumns = 256
 
-// Raw writes the scores of one row: log-odds, one score per class, or the number itself.
+// Raw writes the scores of one row: log-odds, one score per class, the logarithm of the number (Poisson, Tweedie), or the
+// number itself.
 // It panics if row is not one row of Features or out is shorter than Outputs. It allocates nothing.
 func (m *Model) Raw(row []float32, out []float64) {
 	if len(row) != len(m.features) {
@@ -93,6 +79,10 @@ func (m *Model) Raw(row []float32, out []float64) {
 	for i, x := range row {
 		keys[i] = valueKey(x)
 	}
+	together := len(m.roots) // trees without sets
+	if m.sets.starts != nil {
+		together = 0
+	}
 	output, tree := 0, 0
 	add := func(leaf uint32) {
 		out[output] += m.values[leaf]
@@ -100,7 +90,7 @@ func (m *Model) Raw(row []float32, out []float64) {
 			output = 0
 		}
 	}
-	for ; tree+4 <= len(m.roots); tree += 4 { // four walks at once: their loads wait together
+	for ; tree+4 <= together; tree += 4 { // four walks at once: their loads wait together
 		a, b, c, d := m.roots[tree], m.roots[tree+1], m.roots[tree+2], m.roots[tree+3]
 		for {
 			a1, b1, c1, d1 := m.nodes[a].next(keys), m.nodes[b].next(keys), m.nodes[c].next(keys), m.nodes[d].next(keys)
@@ -123,8 +113,7 @@ func (m *Model) Raw(row []float32, out []float64) {
 func (m *Model) addWide(row []float32, out []float64) {
 	for tree, at := range m.roots {
 		for {
-			n := &m.nodes[at]
-			next := n.toward(valueKey(row[n.feature]))
+			next := m.toward(at, valueKey(row[m.nodes[at].feature]))
 			if next == at {
 				break
 			}
@@ -134,7 +123,7 @@ func (m *Model) addWide(row []float32, out []float64) {
 	}
 }
 
-// Predict writes the probability of class 1, one probability per class, or the number. Conditions as for Raw.
+// Predict writes the probability of class 1, one probability per class, or the expected number. Conditions as for Raw.
 func (m *Model) Predict(row []float32, out []float64) {
 	m.Raw(row, out)
 	m.finish(out[:len(m.base)])
@@ -147,17 +136,8 @@ func (m *Model) finish(out []float64) {
 		out[0] = sigmoid(out[0])
 	case Multiclass:
 		softmax(out)
-	}
-}
-
-// leaf walks from a node to the leaf of a row.
-func (m *Model) leaf(at uint32, keys []uint32) uint32 {
-	for {
-		next := m.nodes[at].next(keys)
-		if next == at {
-			return at
-		}
-		at = next
+	case Poisson, Tweedie:
+		out[0] = exp(out[0])
 	}
 }
 
@@ -206,6 +186,13 @@ func (m *Model) predictRows(values []float32, out []float64) {
 
 // addTree adds one tree's answer for every row of keys to scores, which stand stride apart.
 func (m *Model) addTree(root uint32, keys []uint32, columns int, scores []float64, stride int) {
+	if m.sets.starts != nil {
+		for at := 0; len(keys) > 0; keys = keys[columns:] {
+			scores[at] += m.values[m.leaf(root, keys[:columns])]
+			at += stride
+		}
+		return
+	}
 	at := 0
 	for ; len(keys) >= 4*columns; keys = keys[4*columns:] {
 		ka, kb := keys[:columns], keys[columns:2*columns]
@@ -229,22 +216,3 @@ func (m *Model) addTree(root uint32, keys []uint32, columns int, scores []float6
 		at += stride
 	}
 }
-
-// appendLeaf and appendSplit write the next node.
-func (m *Model) appendLeaf(value float64) {
-	m.nodes = append(m.nodes, node{cut: missingKey, child: uint32(len(m.nodes))})
-	m.values = append(m.values, value)
-}
-
-func (m *Model) appendSplit(feature uint32, missingGoesLeft bool, cut float32, child uint32) {
-	n := node{cut: orderedKey(cut), feature: feature, child: child}
-	if missingGoesLeft {
-		n.missingLeft = 1
-		n.cut++
-	}
-	m.nodes = append(m.nodes, n)
-	m.values = append(m.values, 0)
-}
-
-// cutOf is the cut of a split as a number.
-func (n *node) cutOf() float32 { return keyedFloat(n.cut - n.missingLeft) }

@@ -2,10 +2,12 @@ package boost
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -178,7 +180,8 @@ func TestLoadRefusesDamageAndNamesTheOffset(t *testing.T) {
 	for _, name := range models[0].features {
 		names += 4 + len(name) + 8
 	}
-	tree := headerBytes + names + 8
+	first := headerBytes + 8
+	tree := first + names + 8
 	nan := []byte{0, 0, 0, 0, 0, 0, 0xf8, 0x7f}
 	for what, c := range map[string]struct {
 		b    []byte
@@ -187,15 +190,16 @@ func TestLoadRefusesDamageAndNamesTheOffset(t *testing.T) {
 		"magic":         {change(0, 'X'), "offset 0: does not begin"},
 		"version":       {change(8, 9), "offset 8: version 9"},
 		"objective":     {change(10, 77), "offset 10: objective 77"},
-		"flags":         {change(11, 1), "offset 10: objective 0 with flags 1"},
+		"flags":         {change(11, 2), "offset 10: objective 0 with flags 2"},
+		"parameter":     {change(24, 1), "offset 24: objective binary with parameter"},
 		"no features":   {change(12, 0, 0, 0, 0), "offset 12: 0 features"},
 		"features":      {change(12, 0xff, 0xff, 0, 0), "offset 12: 65535 features"},
 		"outputs":       {change(16, 2), "offset 16: 2 outputs"},
 		"trees":         {change(20, 0xff, 0xff, 0xff, 0x7f), "offset 20: 2147483647 trees"},
-		"name":          {change(24, 0xff, 0xff, 0xff, 0xff), "offset 24: 4294967295 bytes"},
-		"same name":     {change(24+4+2+8+4, good[28], good[29]), "both named"},
-		"gain":          {change(24+4+2, nan...), "offset 30: number is NaN"},
-		"base":          {change(headerBytes+names, nan...), fmt.Sprintf("offset %d: number is NaN", headerBytes+names)},
+		"name":          {change(first, 0xff, 0xff, 0xff, 0xff), "offset 32: 4294967295 bytes"},
+		"same name":     {change(first+4+2+8+4, good[first+4], good[first+5]), "both named"},
+		"gain":          {change(first+4+2, nan...), "offset 38: number is NaN"},
+		"base":          {change(first+names, nan...), fmt.Sprintf("offset %d: number is NaN", first+names)},
 		"nodes":         {change(tree, 0xff, 0xff, 0xff), fmt.Sprintf("offset %d: 16777215 nodes", tree)},
 		"few nodes":     {change(tree, 1, 0, 0, 0), "tree of 1 nodes lacks 2"},
 		"orphan":        {change(tree+4, 0), "node 1 has no parent"},
@@ -212,6 +216,51 @@ func TestLoadRefusesDamageAndNamesTheOffset(t *testing.T) {
 	}
 }
 
+// versionOne is what version 1 of the format would hold of m.
+func versionOne(t testing.TB, m *Model) []byte {
+	t.Helper()
+	bare := *m
+	bare.cover = nil
+	b := modelBytes(t, &bare)
+	b[len(formatMagic)] = 1
+	return seal(slices.Delete(b, headerBytes, headerBytes+8)) // the parameter
+}
+
+// Files that version 1 wrote, with the bits of its predictions for the first 20 rows of the table they were trained on.
+func TestFilesOfVersionOneLoad(t *testing.T) {
+	for _, o := range []Objective{Binary, Multiclass, Squared} {
+		b, err := os.ReadFile(fmt.Sprintf("testdata/released/%v-1.boost", o))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := Load(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(versionOne(t, m), b) {
+			t.Errorf("%v: the file does not come back", o)
+		}
+		b, err = os.ReadFile(fmt.Sprintf("testdata/released/%v-1.json", o))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want, got []string
+		if err := json.Unmarshal(b, &want); err != nil {
+			t.Fatal(err)
+		}
+		values, out := world{rows: 400, columns: 5, seed: 7, missing: 0.1}.values(), make([]float64, m.Outputs())
+		for r := range 20 {
+			m.Predict(values[5*r:5*r+5], out)
+			for _, x := range out {
+				got = append(got, fmt.Sprintf("%016x", math.Float64bits(x)))
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%v: predictions differ: %v, want %v", o, got, want)
+		}
+	}
+}
+
 func FuzzLoad(f *testing.F) {
 	for _, o := range []Objective{Binary, Multiclass, Squared} {
 		p := DefaultParams(o)
@@ -220,7 +269,10 @@ func FuzzLoad(f *testing.F) {
 		b, _ := m.MarshalBinary()
 		f.Add(b)
 		f.Add(b[:len(b)/2])
+		f.Add(versionOne(f, m))
 	}
+	b, _ := randomForest(3, 40).MarshalBinary()
+	f.Add(b)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) < sumBytes {
 			return
@@ -229,13 +281,16 @@ func FuzzLoad(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(m.nodes) > len(b) || len(m.features) > len(b) || len(m.base) > len(b) {
+		if len(m.nodes)+len(m.sets.words) > len(b) || len(m.features) > len(b) || len(m.base) > len(b) {
 			t.Fatalf("%d nodes, %d features, %d outputs from %d bytes", len(m.nodes), len(m.features), len(m.base), len(b))
 		}
 		row, out := make([]float32, len(m.features)), make([]float64, m.Outputs())
 		row[0] = nan32
 		m.Predict(row, out)
 		again, _ := m.MarshalBinary()
+		if b[len(formatMagic)] == 1 {
+			again = versionOne(t, m)
+		}
 		if !bytes.Equal(again, seal(b)) {
 			t.Fatal("a model that loads must be written as it was read")
 		}

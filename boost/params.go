@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 )
 
 // Objective says what a label means and which loss the trees lower.
@@ -13,15 +14,33 @@ const (
 	Binary     Objective = iota // labels 0 and 1, log loss
 	Multiclass                  // labels 0 .. Classes-1, log loss of the softmax, one tree per class and round
 	Squared                     // any finite number, mean squared error
+	Huber                       // any finite number, squared near the label, absolute beyond delta
+	Quantile                    // any finite number, pinball loss: the quantile of a level
+	Poisson                     // a count, log link
+	Tweedie                     // not negative, many zeros, log link
+	Rank                        // relevance, for the order of rows within a group
 )
 
-var objectiveNames = [...]string{"binary", "multiclass", "squared"}
+var objectiveNames = [...]string{"binary", "multiclass", "squared", "huber", "quantile", "poisson", "tweedie", "rank"}
 
 func (o Objective) String() string {
 	if int(o) < len(objectiveNames) {
 		return objectiveNames[o]
 	}
 	return fmt.Sprintf("objective(%d)", uint8(o))
+}
+
+// takes tells whether p may be the parameter of a model of o.
+func (o Objective) takes(p float64) bool {
+	switch o {
+	case Huber:
+		return p > 0
+	case Quantile:
+		return p > 0 && p < 1
+	case Tweedie:
+		return p > 1 && p < 2
+	}
+	return p == 0 && !math.Signbit(p)
 }
 
 // ParseObjective is the inverse of String.
@@ -31,7 +50,7 @@ func ParseObjective(s string) (Objective, error) {
 			return Objective(i), nil
 		}
 	}
-	return 0, fmt.Errorf("objective %q is none of binary, multiclass, squared", s)
+	return 0, fmt.Errorf("objective %q is none of %s", s, strings.Join(objectiveNames[:], ", "))
 }
 
 // Params says how to train. Start from DefaultParams.
@@ -86,6 +105,7 @@ func (p Params) Validate() error {
 	}
 	within := func(x, low, high float64) bool { return low <= x && x <= high } // false for NaN
 	check(int(p.Objective) < len(objectiveNames), "objective %d is unknown", uint8(p.Objective))
+	check(p.Objective <= Squared || int(p.Objective) >= len(objectiveNames), "objective %v can be imported, not trained", p.Objective)
 	if p.Objective == Multiclass {
 		check(2 <= p.Classes && p.Classes <= maxClasses, "classes is %d, must be 2 to %d", p.Classes, maxClasses)
 	}

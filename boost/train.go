@@ -213,6 +213,7 @@ func (s *session) appendTree() uint32 {
 	queue := append(make([]int, 0, len(g.tree)), 0)
 	for i := 0; i < len(queue); i++ {
 		n := &g.tree[queue[i]]
+		m.cover = append(m.cover, n.cover)
 		if n.child == 0 {
 			m.appendLeaf(n.value)
 			continue
@@ -231,12 +232,6 @@ func (s *session) appendTree() uint32 {
 
 // cutAfter drops the rounds after the best.
 func (s *session) cutAfter(round int) {
-	m := s.model
-	trees := round * len(m.base)
-	if trees < len(m.roots) {
-		m.nodes = m.nodes[:m.roots[trees]]
-		m.values = m.values[:m.roots[trees]]
-		m.roots = m.roots[:trees]
-	}
-	copy(m.gain, s.gains)
+	s.model.keepTrees(round * len(s.model.base))
+	copy(s.model.gain, s.gains)
 }

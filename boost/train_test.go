@@ -88,7 +88,7 @@ func TestGoldenBits(t *testing.T) {
 	for i, p := range params {
 		p.Threads = 2
 		m := mustTrain(t, p, tables[i], nil, nil)
-		b := modelBytes(t, m)
+		b := versionOne(t, m)
 		if got := binary.LittleEndian.Uint32(b[len(b)-sumBytes:]); got != want[names[i]] {
 			t.Errorf("%q: %#08x,", names[i], got)
 		}
