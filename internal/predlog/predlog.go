@@ -41,9 +41,13 @@ const (
 	Event      Kind = 3
 	SetAside   Kind = 4 // a feed that was refused as a whole: its rows, and why (ReasonColumn)
 
-	void Kind = 0   // space of a record that was refused after its offset had been given
-	end  Kind = 255 // the log was closed in order
+	void  Kind = 0   // space of a record that was refused after its offset had been given
+	begun Kind = 254 // a process goes on after an orderly end, and may have handed out any offset from here on
+	end   Kind = 255 // the log was closed in order
 )
+
+// mark says whether a frame is the log's own and no record.
+func (k Kind) mark() bool { return k == void || k == begun || k == end }
 
 func (k Kind) String() string {
 	switch k {
@@ -161,6 +165,7 @@ type Log struct {
 	broken   error
 	closed   bool
 	running  bool
+	resting  bool       // the last frame is that of an orderly end: before an offset is handed out, begun has to be on the disk
 	flushing sync.Mutex // one flush at a time; taken before mu
 
 	urgent chan struct{} // somebody waits for a sync
@@ -311,7 +316,7 @@ func (l *Log) newestArrival(size int64) (int64, error) {
 	return 0, nil
 }
 
-// continueIn goes on writing to the last segment, which was closed in order.
+// continueIn goes on writing to the last segment, which was closed in order; the first record will say so (begin).
 func (l *Log) continueIn(s *segment) error {
 	f, err := l.create(s.path)
 	if err != nil {
@@ -321,7 +326,7 @@ func (l *Log) continueIn(s *segment) error {
 		_ = f.Close() // the seek error says it all
 		return fmt.Errorf("go on in %s: %w", s.path, err)
 	}
-	l.active = f
+	l.active, l.resting = f, true
 	l.setEnd(s.end())
 	return nil
 }

@@ -21,7 +21,7 @@ type Query struct {
 }
 
 func (q *Query) wants(f frame, payload []byte) bool {
-	if f.kind == void || f.kind == end || f.offset < q.From || f.at < q.FromAt {
+	if f.kind.mark() || f.offset < q.From || f.at < q.FromAt {
 		return false
 	}
 	if len(q.Kinds) > 0 {
@@ -169,7 +169,7 @@ func (l *Log) At(offset uint64) (Record, error) {
 }
 
 func wanted(f frame, payload []byte) (Record, error) {
-	if f.kind == void || f.kind == end {
+	if f.kind.mark() {
 		return Record{}, notFound(f.offset)
 	}
 	return readRecord(f, payload, nil)

@@ -134,7 +134,7 @@ func (l *Log) enqueue(r *Record, durable bool) (waiter, error) {
 		now = l.clk.Now().UnixMicro()
 	}
 	l.mu.Lock()
-	if err := l.refusal(); err != nil {
+	if err := l.begin(); err != nil {
 		l.mu.Unlock()
 		return waiter{}, err
 	}
@@ -162,6 +162,43 @@ func (l *Log) enqueue(r *Record, durable bool) (waiter, error) {
 		}
 	}
 	return w, nil
+}
+
+// begin says whether a record may have an offset; it is called with mu held. The first one after an orderly end waits here
+// until the disk says that the log goes on: else the next process would take a killed one's end for orderly, and give the
+// same offsets again. Where the disk refuses, so does begin, and the next record tries again.
+func (l *Log) begin() error {
+	for l.resting && l.refusal() == nil {
+		l.mu.Unlock()
+		err := l.wake()
+		l.mu.Lock()
+		if err != nil {
+			return err
+		}
+	}
+	return l.refusal()
+}
+
+func (l *Log) wake() error {
+	l.flushing.Lock()
+	defer l.flushing.Unlock()
+	l.mu.Lock()
+	if !l.resting || l.refusal() != nil {
+		l.mu.Unlock()
+		return nil
+	}
+	b := make([]byte, frameBytes) // nothing is queued before it: no offset was handed out
+	frame{kind: begun, offset: l.queueAt, durable: l.durable, at: l.lastAt, crc: checksum(nil)}.put(b)
+	l.flyingAt = l.queueAt
+	l.mu.Unlock()
+	if err := l.write(b); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.queueAt += frameBytes
+	l.durable, l.resting = l.queueAt, false
+	return nil
 }
 
 // Run writes and syncs what is queued until ctx ends, then once more.
@@ -313,7 +350,7 @@ func (l *Log) brokenError() error {
 	return l.broken
 }
 
-// Close writes what is queued and the mark of an orderly end. The caller has ended Run and all readers.
+// Close writes what is queued and the mark of an orderly end, unless that is the last one already. The caller has ended Run and all readers.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	if l.closed {
@@ -321,7 +358,7 @@ func (l *Log) Close() error {
 		return nil
 	}
 	l.closed = true
-	if l.broken == nil {
+	if l.broken == nil && !l.resting {
 		b := make([]byte, frameBytes)
 		f := frame{kind: end, offset: l.queueAt + uint64(len(l.queue)), durable: l.durable, at: l.lastAt, crc: checksum(nil)}
 		f.put(b)
