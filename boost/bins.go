@@ -23,7 +23,8 @@ type block struct {
 type table struct {
 	rows    int
 	source  []int
-	cuts    [][]float32 // of each column; it has len(cuts)+1 bins of values
+	cuts    [][]float32 // of each column of numbers; it has len(cuts)+1 bins of values
+	codes   [][]uint32  // of each column of categories, by bin; nil for numbers
 	first   []int       // where each column's cells begin in a histogram; one more at the end
 	blocks  []block
 	columns [][]uint8
@@ -36,18 +37,25 @@ func newTable(ctx context.Context, d Data, p Params, team *crew) (*table, error)
 	t := &table{rows: d.Rows}
 	all := findCuts(d, p, team)
 	for feature, cuts := range all {
-		if len(cuts.values) > 0 || cuts.missing {
+		if len(cuts.values) > 0 || len(cuts.codes) > 1 || cuts.missing && (d.categories(feature) == 0 || len(cuts.codes) > 0) {
 			t.source = append(t.source, feature)
 			t.cuts = append(t.cuts, cuts.values)
+			t.codes = append(t.codes, cuts.codes)
 		}
 	}
 	t.first = make([]int, len(t.source)+1)
 	t.columns = make([][]uint8, len(t.source))
-	searches := make([]searchTree, len(t.source))
+	finders := make([]binFinder, len(t.source))
 	for c, cuts := range t.cuts {
-		t.first[c+1] = t.first[c] + len(cuts) + 2
 		t.columns[c] = make([]uint8, d.Rows)
-		searches[c] = newSearchTree(cuts)
+		if codes := t.codes[c]; codes != nil {
+			t.first[c+1] = t.first[c] + len(codes) + 1
+			finders[c] = newCodeBins(codes)
+		} else {
+			t.first[c+1] = t.first[c] + len(cuts) + 2
+			tree := newSearchTree(cuts)
+			finders[c] = &tree
+		}
 	}
 	for first := 0; first < len(t.source); first += blockColumns {
 		width := min(blockColumns, len(t.source)-first)
@@ -60,15 +68,21 @@ func newTable(ctx context.Context, d Data, p Params, team *crew) (*table, error)
 	}
 	team.share((d.Rows+binRows-1)/binRows, func(_, part int) {
 		if ctx.Err() == nil {
-			t.bin(d, searches, part*binRows, min((part+1)*binRows, d.Rows))
+			t.bin(d, finders, part*binRows, min((part+1)*binRows, d.Rows))
 		}
 	})
 	return t, ctx.Err()
 }
 
+// binFinder writes the bins of values[0], values[stride], ... to out.
+type binFinder interface {
+	bins(values []float32, stride int, out []uint8)
+}
+
 // columnCuts is what is known of one feature before binning.
 type columnCuts struct {
 	values  []float32
+	codes   []uint32
 	missing bool // some row lacks it
 }
 
@@ -78,6 +92,10 @@ func findCuts(d Data, p Params, team *crew) []columnCuts {
 	all := make([]columnCuts, width)
 	buffers := make([][]uint32, team.size())
 	team.share(width, func(worker, feature int) {
+		if d.categories(feature) > 0 {
+			all[feature].codes, all[feature].missing = findCodes(d, feature, p.Bins)
+			return
+		}
 		if buffers[worker] == nil {
 			buffers[worker] = make([]uint32, 2*len(picked))
 		}
@@ -110,11 +128,11 @@ func findCuts(d Data, p Params, team *crew) []columnCuts {
 }
 
 // bin fills rows start to end of both copies.
-func (t *table) bin(d Data, searches []searchTree, start, end int) {
+func (t *table) bin(d Data, finders []binFinder, start, end int) {
 	width := len(d.Features)
 	for c, feature := range t.source {
 		out := t.columns[c][start:end]
-		searches[c].bins(d.Values[start*width+feature:], width, out)
+		finders[c].bins(d.Values[start*width+feature:], width, out)
 		b := &t.blocks[c/blockColumns]
 		at := start*b.stride + c - b.first
 		for _, bin := range out {

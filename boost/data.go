@@ -16,14 +16,22 @@ var (
 // maxLabel keeps squares of residuals and their sums inside float64.
 const maxLabel = 1e100
 
-// Data is a table: row-major Values, NaN is missing. Labels are class numbers for Binary and Multiclass, the number for
-// Squared. Weights are nil (all 1) or one per row, 0 or 1e-30 to 1e30.
+// Data is a table: row-major Values, NaN is missing. What Labels are says Objective.
 type Data struct {
 	Features []string
 	Rows     int
 	Values   []float32
 	Labels   []float64
-	Weights  []float64
+
+	// Weights are nil (all 1) or one per row, 0 or 1e-30 to 1e30. Class weights are weights that are equal within a class.
+	Weights []float64
+
+	// Categories is nil or one number per feature: 0 for numbers in order, n for category codes 0 to n-1 without order, at
+	// most 2^20. A value is the code it has before the point; below 0, n or more and NaN are missing.
+	Categories []int
+
+	// Groups are the lengths of the queries, whose rows stand together, in the order of the rows. Rank only.
+	Groups []int
 }
 
 // check says what is wrong with d for the objective of p.
@@ -49,7 +57,52 @@ func (d Data) check(p Params) error {
 	if err := d.checkLabels(p); err != nil {
 		return err
 	}
+	if err := d.checkCategories(); err != nil {
+		return err
+	}
+	if err := d.checkGroups(p); err != nil {
+		return err
+	}
 	return d.checkWeights()
+}
+
+// maxCodes bounds what counting the categories of one feature takes.
+const maxCodes = 1 << 20
+
+func (d Data) checkCategories() error {
+	if d.Categories != nil && len(d.Categories) != len(d.Features) {
+		return fmt.Errorf("boost: %d numbers of categories for %d features", len(d.Categories), len(d.Features))
+	}
+	for i, n := range d.Categories {
+		if n < 0 || n > maxCodes {
+			return fmt.Errorf("boost: feature %q has %d categories, must be 0 to %d", d.Features[i], n, maxCodes)
+		}
+	}
+	return nil
+}
+
+// checkGroups is about Rank: others have no groups.
+func (d Data) checkGroups(p Params) error {
+	if p.Objective != Rank {
+		if d.Groups != nil {
+			return fmt.Errorf("boost: groups are for rank, not for %v", p.Objective)
+		}
+		return nil
+	}
+	rows := 0
+	for i, n := range d.Groups {
+		if n < 1 || n > d.Rows-rows {
+			return fmt.Errorf("boost: group %d has %d rows, %d are left", i, n, d.Rows-rows)
+		}
+		rows += n
+	}
+	if rows != d.Rows {
+		return fmt.Errorf("boost: groups of %d rows in all for %d rows", rows, d.Rows)
+	}
+	if !d.hasPairs() {
+		return errNoPairs
+	}
+	return nil
 }
 
 func checkFeatures(features []string) error {
@@ -69,20 +122,27 @@ func checkFeatures(features []string) error {
 	return nil
 }
 
+// maxRelevance keeps the gain of a relevance, 2^label - 1, an integer of 31 bits.
+const maxRelevance = 31
+
 func (d Data) checkLabels(p Params) error {
 	classes := float64(p.Classes)
-	if p.Objective == Binary {
+	switch p.Objective {
+	case Binary:
 		classes = 2
+	case Rank:
+		classes = maxRelevance + 1
 	}
+	whole := p.Objective.classifies() || p.Objective == Rank
 	for i, y := range d.Labels {
 		switch {
 		case math.IsNaN(y) || math.IsInf(y, 0):
 			return fmt.Errorf("boost: label of row %d is %v", i, y)
-		case p.Objective == Squared:
-			if math.Abs(y) > maxLabel {
-				return fmt.Errorf("boost: label of row %d is %v, its size may be at most %v", i, y, maxLabel)
-			}
-		case y != math.Trunc(y) || y < 0 || y >= classes:
+		case !whole && math.Abs(y) > maxLabel:
+			return fmt.Errorf("boost: label of row %d is %v, its size may be at most %v", i, y, maxLabel)
+		case p.Objective.logarithmic() && y < 0:
+			return fmt.Errorf("boost: label of row %d is %v, %v has none below 0", i, y, p.Objective)
+		case whole && (y != math.Trunc(y) || y < 0 || y >= classes):
 			return fmt.Errorf("boost: label of row %d is %v, not a class 0 to %v", i, y, classes-1)
 		}
 	}
@@ -134,4 +194,12 @@ func (d Data) weight(row int) float64 {
 		return 1
 	}
 	return d.Weights[row]
+}
+
+// categories is the number of codes of a feature, 0 for numbers.
+func (d Data) categories(feature int) int {
+	if d.Categories == nil {
+		return 0
+	}
+	return d.Categories[feature]
 }

@@ -10,11 +10,17 @@ func (s sampler) has(row uint64) bool {
 	return int64(mix(s.draw+row*golden)>>11) < int64(float64(s.share*(1<<53)))
 }
 
-// gradients writes one entry per row that takes part: row, rounded gradient and hessian of output k; the rounding is
-// drawn from roundDraw. It returns the entries written, how they are packed and what their units are worth. scratch is
-// as long as entries.
-func (t *target) gradients(k int, sample sampler, roundDraw uint64, entries, scratch []uint64) (int, packing, quantum) {
-	fill, pack, unit := t.filler(k, roundDraw)
+// draws are the chance of one tree.
+type draws struct {
+	rows     sampler
+	rounding uint64
+}
+
+// gradients writes one entry per row that takes part: row, rounded gradient and hessian of output k. It returns the
+// entries written, how they are packed and what their units are worth. scratch is as long as entries.
+func (t *target) gradients(k int, draws draws, entries, scratch []uint64) (int, packing, quantum) {
+	sample := draws.rows
+	fill, pack, unit := t.filler(k, draws.rounding)
 	if sample.share >= 1 {
 		t.parts(func(start, end int) float64 {
 			fill(start, entries[start:end])
@@ -45,11 +51,11 @@ func (t *target) gradients(k int, sample sampler, roundDraw uint64, entries, scr
 
 // filler returns the function that writes the entries of the rows from start, and their packing and units.
 func (t *target) filler(k int, draw uint64) (func(start int, out []uint64), packing, quantum) {
-	if t.objective == Squared && t.weights == nil {
+	if t.p.Objective == Squared && t.weights == nil {
 		return t.squaredFiller()
 	}
 	gMost, hMost := 1.0, 0.25
-	switch t.objective {
+	switch t.p.Objective {
 	case Squared:
 		gMost, hMost = t.largestGradient(), 1
 	case Multiclass:
@@ -60,7 +66,7 @@ func (t *target) filler(k int, draw uint64) (func(start int, out []uint64), pack
 		pack = weightedPacking
 		w := t.largestWeight()
 		hMost *= w
-		if t.objective != Squared {
+		if t.p.Objective != Squared {
 			gMost *= w
 		}
 	}
@@ -97,7 +103,7 @@ func (r *rounder) entry(row int, g, h float64) uint64 {
 func (t *target) roundingFiller(k int, draw uint64, pack packing, unit quantum) func(start int, out []uint64) {
 	r := rounder{draw, 1 / unit.g, 1 / unit.h, float64(pack.gLimit + 1)}
 	scores := t.scores[k*t.rows : (k+1)*t.rows]
-	switch t.objective {
+	switch t.p.Objective {
 	case Binary:
 		return func(start int, out []uint64) { t.fillBinary(r, scores, start, out) }
 	case Multiclass:

@@ -16,6 +16,7 @@ type leaf struct {
 	end     int
 	total   cell
 	best    candidate
+	bounds  bounds
 	cells   histogram // nil if it is not kept: then both children are built from rows
 	retired bool      // has been split
 	whole   bool      // has been split, but its rows were left as they were: no child will be split
@@ -41,6 +42,8 @@ type grower struct {
 	entries []uint64 // the rows in the tree with their gradients, leaf by leaf
 	scratch []uint64
 
+	curvature []uint64 // the same rows with their hessians, where these come apart
+
 	packing      packing
 	quantum      quantum
 	rules        rules
@@ -52,6 +55,8 @@ type grower struct {
 	kept         int         // histograms held by leaves
 	mostKept     int
 	found        [][2]candidate // of each column
+	draw         uint64         // of the tree's columns
+	nodeColumns  [2][]bool      // may split the leaves at hand
 }
 
 func newGrower(p Params, t *table, team *crew) *grower {
@@ -75,16 +80,18 @@ func (t *table) cells() int { return t.first[len(t.source)] }
 // grow grows a tree from the rows in g.entries[:rows] and leaves it in g.tree and g.leaves.
 func (g *grower) grow(ctx context.Context, rows int, p packing, q quantum, draw uint64) error {
 	g.packing, g.quantum, g.rules = p, q, newRules(g.p, q)
-	g.sampleColumns(draw)
+	g.draw = draw
+	all := func(int) bool { return true }
+	g.sampleColumns(g.columns, all, g.p.ColumnSample, draw)
 	for _, l := range g.leaves {
 		g.release(l.cells)
 	}
 	g.tree = append(g.tree[:0], growing{})
 	g.leaves = g.leaves[:0]
 
-	root := leaf{end: rows}
+	root := leaf{end: rows, bounds: unbounded()}
 	root.total = g.sum(rows)
-	g.tree[0] = g.node(root.total)
+	g.tree[0] = g.node(&root, 0)
 	if g.searchable(root) {
 		root.cells = g.take()
 		g.build(root, root.cells)
@@ -104,34 +111,20 @@ func (g *grower) grow(ctx context.Context, rows int, p packing, q quantum, draw 
 	return nil
 }
 
-// node is a leaf of the rows in c.
-func (g *grower) node(c cell) growing {
-	return growing{value: g.value(c), cover: float64(float64(c.h) * g.quantum.h)}
+// node is the tree's node of a leaf.
+func (g *grower) node(l *leaf, more float64) growing {
+	return growing{value: g.value(l, more), cover: float64(float64(l.total.h) * g.quantum.h)}
 }
 
-// value is the answer of a leaf: the Newton step, as much of it as the rate keeps.
-func (g *grower) value(c cell) float64 {
-	under := float64(c.h) + g.rules.l2
-	if c.g == 0 || under <= 0 {
+// value is the answer of a leaf: the Newton step with more L2, as much of it as the rate keeps.
+func (g *grower) value(l *leaf, more float64) float64 {
+	r := g.rules
+	r.l2 += more
+	r.bounds = l.bounds
+	if l.total.g == 0 && !r.bounded {
 		return 0
 	}
-	return -float64(g.p.Rate*float64(float64(c.g)/under)) * (g.quantum.g / g.quantum.h)
-}
-
-// sampleColumns draws which columns may split.
-func (g *grower) sampleColumns(draw uint64) {
-	n := len(g.columns)
-	want := n
-	if g.p.ColumnSample < 1 {
-		want = max(int(float64(g.p.ColumnSample*float64(n))+0.5), min(1, n))
-	}
-	for c := range g.columns { // selection sampling (Knuth, volume 2, 3.4.2, algorithm S)
-		u := float64(mix(draw+uint64(c)*golden)>>11) / (1 << 53)
-		g.columns[c] = float64(float64(n-c)*u) < float64(want)
-		if g.columns[c] {
-			want--
-		}
-	}
+	return float64(g.p.Rate*r.answer(l.total)) * (g.quantum.g / g.quantum.h)
 }
 
 // sum adds up the gradients of the first rows entries.
@@ -142,6 +135,12 @@ func (g *grower) sum(rows int) cell {
 			total.g += int64(int32(e))
 		}
 		total.h = total.n
+		if g.packing.sums == gradientSums {
+			total.h = 0
+			for _, e := range g.curvature[:rows] {
+				total.h += int64(int32(e))
+			}
+		}
 		return total
 	}
 	for _, e := range g.entries[:rows] {
@@ -156,16 +155,21 @@ func (g *grower) searchable(l leaf) bool {
 	return len(g.columns) > 0 && g.rules.maySplit(l.total) && (g.p.Depth == 0 || l.depth < g.p.Depth)
 }
 
-// bestLeaf is the open leaf whose split gains most, the oldest of equals; -1 if none gains.
+// bestLeaf is the open leaf to split next: the one that gains most, the oldest of equals, where trees grow by depth
+// among those nearest to the root; -1 if none gains.
 func (g *grower) bestLeaf() int {
-	best, bestGain := -1, math.Inf(-1)
+	best, bestGain, bestDepth := -1, math.Inf(-1), math.MaxInt
 	for i := range g.leaves {
 		l := &g.leaves[i]
 		if l.retired || !l.best.found {
 			continue
 		}
-		if gain := g.tree[l.node].gain; gain > bestGain {
-			best, bestGain = i, gain
+		depth := 0
+		if g.p.Growth == DepthWise {
+			depth = l.depth
+		}
+		if gain := g.tree[l.node].gain; depth < bestDepth || depth == bestDepth && gain > bestGain {
+			best, bestGain, bestDepth = i, gain, depth
 		}
 	}
 	return best
@@ -180,7 +184,12 @@ func (g *grower) split(index int, more bool) {
 	g.tree[parent.node].split = parent.best
 	left := leaf{node: child, depth: parent.depth + 1, total: parent.best.left}
 	right := leaf{node: child + 1, depth: parent.depth + 1, total: parent.total.minus(parent.best.left)}
-	g.tree = append(g.tree, g.node(left.total), g.node(right.total))
+	l2 := 0.0
+	if parent.best.sorted {
+		l2 = g.rules.category.l2
+	}
+	left.bounds, right.bounds = g.divide(parent, left.total, right.total)
+	g.tree = append(g.tree, g.node(&left, l2), g.node(&right, l2))
 
 	searchLeft, searchRight := more && g.searchable(left), more && g.searchable(right)
 	if !searchLeft && !searchRight {
@@ -191,6 +200,9 @@ func (g *grower) split(index int, more bool) {
 	}
 	entries, scratch := g.entries[parent.start:parent.end], g.scratch[parent.start:parent.end]
 	middle := parent.start + partition(g.table, parent.best, entries, scratch, g.team)
+	if g.packing.sums == gradientSums {
+		partition(g.table, parent.best, g.curvature[parent.start:parent.end], scratch, g.team)
+	}
 	left.start, left.end = parent.start, middle
 	right.start, right.end = middle, parent.end
 	if cells := parent.cells; cells != nil {
@@ -206,6 +218,25 @@ func (g *grower) split(index int, more bool) {
 		}
 	}
 	g.leaves = append(g.leaves, left, right)
+}
+
+// divide hands a leaf's bounds to its children.
+func (g *grower) divide(parent *leaf, left, right cell) (bounds, bounds) {
+	sign := g.sign(parent.best.column)
+	if sign == 0 {
+		return parent.bounds, parent.bounds
+	}
+	r := g.rules
+	r.bounds = parent.bounds
+	return parent.bounds.divide(sign, r.answer(left), r.answer(right))
+}
+
+// sign is the constraint of a column.
+func (g *grower) sign(column int) int8 {
+	if g.p.Monotone == nil {
+		return 0
+	}
+	return g.p.Monotone[g.table.source[column]]
 }
 
 // inherit builds the histogram of the child with fewer rows and gets the other's by subtraction from their parent's.
@@ -224,19 +255,25 @@ func (g *grower) inherit(parent histogram, left, right *leaf) {
 
 // build sums the rows of l into h, which is all 0.
 func (g *grower) build(l leaf, h histogram) {
-	entries := g.entries[l.start:l.end]
+	g.buildFrom(g.entries[l.start:l.end], g.packing, h)
+	if g.packing.sums == gradientSums {
+		g.buildFrom(g.curvature[l.start:l.end], hessianPacking, h)
+	}
+}
+
+func (g *grower) buildFrom(entries []uint64, p packing, h histogram) {
 	if g.team.size() == 1 || len(entries)*len(g.columns) < 1<<16 {
-		g.accumulators[0].add(g.table, g.packing, entries, h)
+		g.accumulators[0].add(g.table, p, entries, h)
 		return
 	}
-	part := max(g.packing.span(), len(entries)/(8*g.team.size())/g.packing.span()*g.packing.span())
+	part := max(p.span(), len(entries)/(8*g.team.size())/p.span()*p.span())
 	g.team.share((len(entries)+part-1)/part, func(worker, i int) {
 		a := g.accumulators[worker]
 		if a.cells == nil {
 			a.cells = make(histogram, g.table.cells())
 		}
 		a.used = true
-		a.add(g.table, g.packing, entries[i*part:min((i+1)*part, len(entries))], a.cells)
+		a.add(g.table, p, entries[i*part:min((i+1)*part, len(entries))], a.cells)
 	})
 	for _, a := range g.accumulators {
 		if a.used {
@@ -252,14 +289,16 @@ func (g *grower) build(l leaf, h histogram) {
 // searchBoth finds the best splits of one or two leaves that have their histograms, column by column.
 func (g *grower) searchBoth(a, b *leaf) {
 	pair := [2]*leaf{a, b}
-	column := func(c int) {
-		if !g.columns[c] {
-			return
+	var may [2][]bool
+	for i, l := range pair {
+		if l != nil && g.searchable(*l) {
+			may[i] = g.sampleNode(i, l)
 		}
+	}
+	column := func(c int) {
 		for i, l := range pair {
-			if l != nil && g.searchable(*l) {
-				cells := l.cells[g.table.first[c]:g.table.first[c+1]]
-				g.found[c][i] = g.rules.search(cells, c, l.total, g.rules.threshold(l.total))
+			if may[i] != nil && may[i][c] {
+				g.found[c][i] = g.search(l, c)
 			}
 		}
 	}
@@ -276,17 +315,31 @@ func (g *grower) searchBoth(a, b *leaf) {
 	}
 	for i, l := range pair {
 		if l != nil {
-			g.settle(l, i)
+			g.settle(l, i, may[i])
 		}
 	}
 }
 
+// search finds the best split of a leaf by one column.
+func (g *grower) search(l *leaf, column int) candidate {
+	r := g.rules
+	r.bounds = l.bounds
+	r.bounds.sign = g.sign(column)
+	cells := l.cells[g.table.first[column]:g.table.first[column+1]]
+	if g.table.codes[column] != nil {
+		return r.searchSets(cells, column, l.total, r.threshold(l.total))
+	}
+	return r.search(cells, column, l.total, r.threshold(l.total))
+}
+
 // settle takes the best of the columns' candidates, the first of equals; a leaf that will not split gives its
 // histogram back.
-func (g *grower) settle(l *leaf, which int) {
-	if g.searchable(*l) {
-		l.best = g.rules.threshold(l.total)
-		for c, may := range g.columns {
+func (g *grower) settle(l *leaf, which int, may []bool) {
+	if may != nil {
+		r := g.rules
+		r.bounds = l.bounds
+		l.best = r.threshold(l.total)
+		for c, may := range may {
 			if found := &g.found[c][which]; may && found.found && found.beats(&l.best) {
 				l.best = *found
 			}
@@ -298,7 +351,9 @@ func (g *grower) settle(l *leaf, which int) {
 	}
 	if l.best.found {
 		q := float64(g.quantum.g*g.quantum.g) / g.quantum.h
-		g.tree[l.node].gain = float64((l.best.over/l.best.under - g.rules.score(l.total)) * q)
+		r := g.rules
+		r.bounds = l.bounds
+		g.tree[l.node].gain = float64((l.best.over/l.best.under - r.score(l.total)) * q)
 	}
 }
 

@@ -16,6 +16,7 @@ const (
 	drawRows
 	drawColumns
 	drawRounding
+	drawPermutation
 )
 
 // stream names a family of draws: mix(stream + i*golden) is its i-th.

@@ -18,6 +18,7 @@ type histogram []cell
 // The fields would run over after span rows; before that the packed sums spill into cells. Bounds of the fields:
 // span is 1<<(hShift-1) rows, so counts stay below 1<<hShift; hessians below 1<<(gShift-hShift) / span; the rest is the gradient.
 type packing struct {
+	sums     sums
 	constant bool // hessians are all 1: the payload is the gradient alone, as int32; else hessian and gradient, 16 bits each
 	gShift   uint
 	hShift   uint
@@ -32,6 +33,21 @@ var (
 	plainPacking = packing{gShift: 39, hShift: 14, gLimit: 1<<11 - 1, hLimit: 1<<12 - 1}
 	// weightedPacking has finer steps, since weights may span decades: 2,048 rows, 12 + 25 (14+11) + 27 (1+15+11) bits.
 	weightedPacking = packing{gShift: 37, hShift: 12, gLimit: 1<<15 - 1, hLimit: 1<<14 - 1}
+)
+
+// sums says which sums a packing carries.
+type sums uint8
+
+const (
+	allSums      sums = iota
+	gradientSums      // and rows; the hessians come apart
+	hessianSums
+)
+
+var (
+	// widePacking and hessianPacking are constantPacking for gradients and for hessians of 31 bits that vary.
+	widePacking    = packing{sums: gradientSums, constant: true, gShift: 14, hShift: 14, gLimit: 1<<31 - 1, hLimit: 1<<31 - 1}
+	hessianPacking = packing{sums: hessianSums, constant: true, gShift: 14, hShift: 14, gLimit: 1<<31 - 1}
 )
 
 func (p packing) span() int { return 1 << (p.hShift - 1) }
@@ -115,13 +131,18 @@ func (a *accumulator) spill(t *table, p packing, h histogram) {
 			packed[uint8(bin)] = 0
 			n := int64(v & nMask)
 			to := &cells[bin]
-			to.n += n
-			to.g += int64(v) >> gShift
-			if p.constant {
+			switch {
+			case p.sums == hessianSums:
+				to.h += int64(v) >> gShift
+				continue
+			case p.sums == gradientSums:
+			case p.constant:
 				to.h += n
-			} else {
+			default:
 				to.h += int64(v >> hShift & hMask)
 			}
+			to.n += n
+			to.g += int64(v) >> gShift
 		}
 	}
 }

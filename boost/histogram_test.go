@@ -21,7 +21,12 @@ func naive(t *table, p packing, entries []uint64) histogram {
 	h := make(histogram, t.cells())
 	for _, e := range entries {
 		c := cell{g: int64(int16(e)), h: int64(e >> 16 & 0xffff), n: 1}
-		if p.constant {
+		switch {
+		case p.sums == gradientSums:
+			c.g, c.h = int64(int32(e)), 0
+		case p.sums == hessianSums:
+			c = cell{h: int64(int32(e))}
+		case p.constant:
 			c.g, c.h = int64(int32(e)), 1
 		}
 		for col := range t.source {
@@ -32,7 +37,8 @@ func naive(t *table, p packing, entries []uint64) histogram {
 	return h
 }
 
-var packings = map[string]packing{"constant": constantPacking, "plain": plainPacking, "weighted": weightedPacking}
+var packings = map[string]packing{"constant": constantPacking, "plain": plainPacking, "weighted": weightedPacking,
+	"wide": widePacking, "hessian": hessianPacking}
 
 // drawEntries gives random rows gradients up to the limits of the packing.
 func drawEntries(p packing, n, rows int, extreme bool) []uint64 {

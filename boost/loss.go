@@ -66,33 +66,48 @@ func softplus(x float64) float64 {
 
 // target is one table's labels with the scores of the trees so far, and what the objective makes of them.
 type target struct {
-	objective Objective
-	outputs   int
-	rows      int
-	labels    []float64
-	weights   []float64 // nil: all 1
-	scores    []float64 // [outputs][rows]
-	logSum    []float64 // Multiclass: of each row the log of the sum of exp(score), as of the last observe
-	curve     *curve
-	team      *crew
+	p        *Params
+	outputs  int
+	rows     int
+	labels   []float64
+	weights  []float64 // nil: all 1
+	scores   []float64 // [outputs][rows]
+	logSum   []float64 // Multiclass: of each row the log of the sum of exp(score), as of the last observe
+	ranks    *ranks    // Rank
+	curve    *curve
+	team     *crew
+	explicit bool
+	g, h     []float64 // where explicit, of each row for the tree at hand
+	took     []bool    // where rows are sampled by gradient, those in the tree at hand
 }
 
-func newTarget(p Params, d Data, base []float64, table *curve, team *crew) *target {
+func newTarget(p Params, d Data, m *Model, table *curve, team *crew) *target {
 	t := &target{
-		objective: p.Objective, outputs: p.outputs(), rows: d.Rows, labels: d.Labels, weights: d.Weights,
+		p: &p, outputs: p.outputs(), rows: d.Rows, labels: d.Labels, weights: d.Weights,
 		curve: table, team: team,
 	}
 	t.scores = make([]float64, t.outputs*t.rows)
-	for k, b := range base {
-		scores := t.scores[k*t.rows : (k+1)*t.rows]
-		for i := range scores {
-			scores[i] = b
-		}
-	}
-	if t.objective == Multiclass {
+	t.parts(func(start, end int) float64 {
+		m.rawInto(d, start, end, t.scores, t.rows)
+		return 0
+	})
+	switch p.Objective {
+	case Multiclass:
 		t.logSum = make([]float64, t.rows)
+	case Rank:
+		t.ranks = newRanks(p, d)
 	}
 	return t
+}
+
+// readyToTrain makes room for what only training rows need.
+func (t *target) readyToTrain() {
+	if t.explicit = t.needsExplicit(); t.explicit {
+		t.g, t.h = make([]float64, t.rows), make([]float64, t.rows)
+	}
+	if t.p.bySize() {
+		t.took = make([]bool, t.rows)
+	}
 }
 
 // partSize is how many rows one sum of losses covers: a fixed number, so that its bits do not depend on the crew.
@@ -125,11 +140,14 @@ func (t *target) weight() float64 {
 	})
 }
 
-// loss is the weighted mean of the objective's loss: log loss or squared error.
+// loss is the weighted mean of the objective's loss.
 func (t *target) loss() float64 {
+	if t.p.Objective == Rank {
+		return t.rankLoss()
+	}
 	return t.parts(func(start, end int) float64 {
 		sum := 0.0
-		if t.objective == Binary && t.weights == nil { // the usual case, without a branch per row
+		if t.p.Objective == Binary && t.weights == nil { // the usual case, without a branch per row
 			labels := t.labels[start:end]
 			for i, x := range t.scores[start:end] {
 				sum += t.curve.logLoss(x, labels[i])
@@ -151,14 +169,13 @@ func (t *target) weightOf(i int) float64 {
 }
 
 func (t *target) rowLoss(i int) float64 {
-	switch t.objective {
+	switch t.p.Objective {
 	case Binary:
 		return t.curve.logLoss(t.scores[i], t.labels[i])
 	case Multiclass:
 		return t.rowLogSum(i) - t.scores[int(t.labels[i])*t.rows+i]
 	}
-	d := t.scores[i] - t.labels[i]
-	return float64(d * d)
+	return t.p.numberLoss(t.scores[i], t.labels[i])
 }
 
 func (t *target) rowLogSum(i int) float64 {
@@ -177,7 +194,7 @@ func (t *target) rowLogSum(i int) float64 {
 
 // observe prepares a round: all its trees see the scores as they are now.
 func (t *target) observe() {
-	if t.objective == Multiclass {
+	if t.p.Objective == Multiclass {
 		t.parts(func(start, end int) float64 {
 			for i := start; i < end; i++ {
 				t.logSum[i] = t.rowLogSum(i)
@@ -187,23 +204,20 @@ func (t *target) observe() {
 	}
 }
 
-// baseScores are the scores before the first tree: the log-odds, the log shares or the mean of the labels. A class
-// without weight counts as half of an average row.
+// baseScores are the scores before the first tree. For classes they are the log-odds or log shares; a class without
+// weight counts as half of an average row. Ranks have none.
 func baseScores(p Params, d Data) []float64 {
-	sums := make([]float64, max(p.outputs(), 2)) // of weights by class; of w y and w for Squared
-	for i, y := range d.Labels {
-		w := d.weight(i)
-		if p.Objective == Squared {
-			sums[0] += float64(w * y)
-			sums[1] += w
-		} else {
-			sums[int(y)] += w
-		}
+	switch {
+	case p.Objective == Rank:
+		return []float64{0}
+	case !p.Objective.classifies():
+		return []float64{p.numberBase(d)}
 	}
-	switch p.Objective {
-	case Squared:
-		return []float64{sums[0] / sums[1]}
-	case Binary:
+	sums := make([]float64, max(p.outputs(), 2)) // of weights by class
+	for i, y := range d.Labels {
+		sums[int(y)] += d.weight(i)
+	}
+	if p.Objective == Binary {
 		return []float64{logarithm(min(max(sums[1]/sums[0], 1e-300), 1e300))}
 	}
 	total := 0.0

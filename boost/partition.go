@@ -34,10 +34,13 @@ func partition(t *table, c candidate, entries, scratch []uint64, team *crew) int
 // partitionPart leaves the left entries at the front of entries and the right ones at the front of scratch. It writes
 // every entry to both places and moves on in one of them: no branch to mispredict.
 func partitionPart(bins []uint8, c *candidate, entries, scratch []uint64) int {
+	if c.set != nil {
+		return partitionSet(bins, c.set, entries, scratch)
+	}
 	left, right := 0, 0
 	scratch = scratch[:len(entries)]
 	for _, e := range entries {
-		goesRight := c.step(bins[rowOf(e)])
+		goesRight := c.cutStep(bins[rowOf(e)])
 		entries[left] = e
 		scratch[right] = e
 		left += 1 - goesRight
@@ -46,8 +49,16 @@ func partitionPart(bins []uint8, c *candidate, entries, scratch []uint64) int {
 	return left
 }
 
-// step is 0 for a bin that goes left and 1 for one that goes right, without a branch: where missing goes right, 1 is
-// subtracted from both sides, as uint8, which turns bin 0, missing, into 255, above every cut.
-func (c *candidate) step(bin uint8) int {
-	return int((uint64(c.bin-c.missingRight) - uint64(bin-c.missingRight)) >> 63)
+// partitionSet is partitionPart for a split between categories.
+func partitionSet(bins []uint8, set *binSet, entries, scratch []uint64) int {
+	left, right := 0, 0
+	scratch = scratch[:len(entries)]
+	for _, e := range entries {
+		goesLeft := set.has(bins[rowOf(e)])
+		entries[left] = e
+		scratch[right] = e
+		left += goesLeft
+		right += 1 - goesLeft
+	}
+	return left
 }

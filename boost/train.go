@@ -9,8 +9,8 @@ import (
 	"slices"
 )
 
-// Progress is called once after each round, counted from 1, with the mean losses so far (log loss or squared error).
-// validationLoss is NaN without validation.
+// Progress is called once after each round, counted from 1, with the mean losses so far of the objective.
+// validationLoss is NaN without validation. With Params.Continue the count goes on after the rounds that are there.
 type Progress func(round int, trainLoss, validationLoss float64)
 
 // Train trains a model. validation and progress may be nil. With Params.EarlyStop the model ends with the best round.
@@ -35,25 +35,34 @@ func newSession(ctx context.Context, p Params, train Data, validation *Data) (*s
 		workers = min(runtime.GOMAXPROCS(0), maxThreads)
 	}
 	s := &session{p: p, team: &crew{workers: workers}}
-	s.model = &Model{
-		objective: p.Objective,
-		features:  slices.Clone(train.Features),
-		base:      baseScores(p, train),
-		gain:      make([]float64, len(train.Features)),
+	if p.Continue != nil {
+		s.model = p.Continue.extended()
+	} else {
+		s.model = &Model{
+			objective: p.Objective,
+			parameter: p.parameter(),
+			features:  slices.Clone(train.Features),
+			base:      baseScores(p, train),
+			gain:      make([]float64, len(train.Features)),
+		}
 	}
+	s.covers = len(s.model.roots) == 0 || s.model.cover != nil
+	s.before = len(s.model.roots) / len(s.model.base)
+	s.gains = slices.Clone(s.model.gain)
 	table, err := newTable(ctx, train, p, s.team)
 	if err != nil {
 		return nil, err
 	}
 	s.grower = newGrower(p, table, s.team)
 	curve := newCurve()
-	s.train = newTarget(p, train, s.model.base, curve, s.team)
+	s.train = newTarget(p, train, s.model, curve, s.team)
+	s.train.readyToTrain()
 	if validation != nil {
 		s.keys = make([]uint32, len(validation.Values))
 		for i, x := range validation.Values {
 			s.keys[i] = valueKey(x)
 		}
-		s.validation = newTarget(p, *validation, s.model.base, curve, s.team)
+		s.validation = newTarget(p, *validation, s.model, curve, s.team)
 	}
 	return s, nil
 }
@@ -65,10 +74,13 @@ func checkTrain(p Params, train Data, validation *Data) error {
 	if err := train.check(p); err != nil {
 		return err
 	}
-	if p.Objective != Squared {
+	if p.Objective.classifies() {
 		if err := train.checkClasses(); err != nil {
 			return err
 		}
+	}
+	if err := p.checkFeatures(train); err != nil {
+		return err
 	}
 	if validation == nil {
 		if p.EarlyStop > 0 {
@@ -82,6 +94,9 @@ func checkTrain(p Params, train Data, validation *Data) error {
 	if !slices.Equal(train.Features, validation.Features) {
 		return errors.New("boost: validation has other features than the training rows")
 	}
+	if !slices.Equal(train.Categories, validation.Categories) {
+		return errors.New("boost: validation has other categories than the training rows")
+	}
 	return nil
 }
 
@@ -94,12 +109,17 @@ type session struct {
 	train      *target
 	validation *target   // nil without validation
 	keys       []uint32  // of the validation rows' values
+	covers     bool      // the model's nodes have their covers: one that is continued may lack them
+	before     int       // rounds of the model that is continued
 	gains      []float64 // Model.gain after the best round
 }
 
 func (s *session) run(ctx context.Context, progress Progress) error {
-	best, bestLoss := 0, math.Inf(1)
-	for round := 1; round <= s.p.Trees; round++ {
+	best, bestLoss := s.before, math.Inf(1)
+	if s.p.EarlyStop > 0 && s.before > 0 {
+		bestLoss = s.validation.loss()
+	}
+	for round := s.before + 1; round <= s.before+s.p.Trees; round++ {
 		if err := s.round(ctx, uint64(round)); err != nil {
 			return err
 		}
@@ -133,16 +153,22 @@ func (s *session) round(ctx context.Context, round uint64) error {
 	rowDraw := stream(s.p.Seed, drawRows, round)
 	for k := range s.model.base {
 		tree := round*uint64(len(s.model.base)) + uint64(k)
-		roundDraw := stream(s.p.Seed, drawRounding, tree)
+		draws := draws{sampler{rowDraw, s.p.RowSample}, stream(s.p.Seed, drawRounding, tree)}
 		g := s.grower
-		rows, pack, unit := s.train.gradients(k, sampler{rowDraw, s.p.RowSample}, roundDraw, g.entries, g.scratch)
+		rows, pack, unit := g.gradients(s.train, k, draws)
 		if err := g.grow(ctx, rows, pack, unit, stream(s.p.Seed, drawColumns, tree)); err != nil {
 			return err
 		}
 		scores := s.train.scores[k*s.train.rows : (k+1)*s.train.rows]
+		if s.p.Objective == Quantile {
+			g.renew(s.train)
+		}
 		g.addScores(scores)
-		if s.p.RowSample < 1 {
-			g.addUnsampled(scores, sampler{rowDraw, s.p.RowSample})
+		switch {
+		case s.p.bySize():
+			g.addUnsampled(scores, func(row int) bool { return s.train.took[row] })
+		case s.p.RowSample < 1:
+			g.addUnsampled(scores, func(row int) bool { return draws.rows.has(uint64(row)) })
 		}
 		root := s.appendTree()
 		if v := s.validation; v != nil {
@@ -154,6 +180,17 @@ func (s *session) round(ctx context.Context, round uint64) error {
 		}
 	}
 	return nil
+}
+
+// gradients fills the grower's entries for a tree of output k.
+func (g *grower) gradients(t *target, k int, draws draws) (int, packing, quantum) {
+	if !t.explicit {
+		return t.gradients(k, draws, g.entries, g.scratch)
+	}
+	if g.curvature == nil && !t.unitCurvature() {
+		g.curvature = make([]uint64, t.rows)
+	}
+	return t.explicitGradients(k, draws, g.entries, g.curvature)
 }
 
 // addScores adds the tree just grown to the scores of its rows; the rows of a leaf stand together.
@@ -185,10 +222,10 @@ func (g *grower) addWhole(l *leaf, entries []uint64, scores []float64) {
 }
 
 // addUnsampled does so for the rows that were not in the tree: they walk.
-func (g *grower) addUnsampled(scores []float64, sample sampler) {
+func (g *grower) addUnsampled(scores []float64, took func(row int) bool) {
 	g.team.share((len(scores)+partSize-1)/partSize, func(_, part int) {
 		for row := part * partSize; row < min((part+1)*partSize, len(scores)); row++ {
-			if !sample.has(uint64(row)) {
+			if !took(row) {
 				scores[row] += g.walk(row)
 			}
 		}
@@ -213,21 +250,40 @@ func (s *session) appendTree() uint32 {
 	queue := append(make([]int, 0, len(g.tree)), 0)
 	for i := 0; i < len(queue); i++ {
 		n := &g.tree[queue[i]]
-		m.cover = append(m.cover, n.cover)
+		if s.covers {
+			m.cover = append(m.cover, n.cover)
+		}
 		if n.child == 0 {
 			m.appendLeaf(n.value)
 			continue
 		}
 		feature := g.table.source[n.split.column]
-		cut := float32(math.Inf(1)) // values against missing
-		if cuts := g.table.cuts[n.split.column]; int(n.split.bin) <= len(cuts) {
-			cut = cuts[n.split.bin-1]
-		}
 		m.gain[feature] += n.gain
-		m.appendSplit(uint32(feature), n.split.missingRight == 0, cut, root+uint32(len(queue)))
+		s.appendSplit(&n.split, uint32(feature), root+uint32(len(queue)))
 		queue = append(queue, n.child, n.child+1)
 	}
 	return root
+}
+
+// appendSplit adds a split with the values, no longer bins, that go left.
+func (s *session) appendSplit(c *candidate, feature, child uint32) {
+	t := s.grower.table
+	if c.set != nil {
+		var left []uint32
+		for i, code := range t.codes[c.column] {
+			if c.set.has(uint8(i+1)) == 1 {
+				left = append(left, code)
+			}
+		}
+		slices.Sort(left)
+		s.model.appendCategorySplit(feature, left, child)
+		return
+	}
+	cut := float32(math.Inf(1)) // values against missing
+	if cuts := t.cuts[c.column]; int(c.bin) <= len(cuts) {
+		cut = cuts[c.bin-1]
+	}
+	s.model.appendSplit(feature, c.missingRight == 0, cut, child)
 }
 
 // cutAfter drops the rounds after the best.

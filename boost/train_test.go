@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -55,19 +56,61 @@ func variants(rows int) (names []string, params []Params, tables []Data) {
 	return names, params, tables
 }
 
+// furtherVariants are trainings that pass through the branches that few need.
+func furtherVariants(rows int) (names []string, params []Params, tables []Data) {
+	add := func(name string, o Objective, change func(p *Params, d *Data)) {
+		d := categorical(o, rows, 40, 5)
+		p := DefaultParams(o)
+		p.Trees, p.Leaves, p.Seed = 4, 31, 9
+		change(&p, &d)
+		names, params, tables = append(names, name), append(params, p), append(tables, d)
+	}
+	add("categories", Binary, func(p *Params, d *Data) {})
+	add("categories squared sampled", Squared, func(p *Params, d *Data) { p.RowSample, p.Bins = 0.6, 20 })
+	add("huber", Huber, func(p *Params, d *Data) {})
+	add("quantile", Quantile, func(p *Params, d *Data) { p.Alpha = 0.7 })
+	add("quantile weighted sampled", Quantile, func(p *Params, d *Data) {
+		p.RowSample, d.Weights = 0.6, slices.Repeat([]float64{1, 2, 3}, (rows+2)/3)[:rows]
+	})
+	add("poisson", Poisson, func(p *Params, d *Data) { p.L1 = 3 })
+	add("tweedie", Tweedie, func(p *Params, d *Data) { p.Growth, p.Leaves = DepthWise, 12 })
+	add("rank", Rank, func(p *Params, d *Data) { *d = queries(rows, 5) })
+	add("by size", Binary, func(p *Params, d *Data) { p.TopShare, p.OtherShare = 0.2, 0.1 })
+	add("monotone", Squared, func(p *Params, d *Data) { p.Monotone = []int8{0, 1} })
+	add("decades", Squared, func(p *Params, d *Data) {
+		p.NodeSample, d.Weights = 0.5, slices.Repeat([]float64{1, 1e-3, 1e-6, 0}, (rows+3)/4)[:rows]
+	})
+	return names, params, tables
+}
+
+func allVariants(rows int) (names []string, params []Params, tables []Data) {
+	names, params, tables = variants(rows)
+	n, p, t := furtherVariants(rows)
+	return append(names, n...), append(params, p...), append(tables, t...)
+}
+
 func TestSameBitsForAnyThreads(t *testing.T) {
 	names, params, tables := variants(70_001)
 	for i, p := range params {
-		var want []byte
-		for _, threads := range []int{1, 2, 3, 4, 1} {
-			p.Threads = threads
-			got := modelBytes(t, mustTrain(t, p, tables[i], nil, nil))
-			if want == nil {
-				want = got
-			}
-			if !bytes.Equal(got, want) {
-				t.Errorf("%s: %d threads give another model", names[i], threads)
-			}
+		sameBitsFor(t, names[i], p, tables[i], []int{1, 2, 3, 4, 1})
+	}
+	names, params, tables = furtherVariants(40_001)
+	for i, p := range params {
+		sameBitsFor(t, names[i], p, tables[i], []int{1, 2, 3})
+	}
+}
+
+func sameBitsFor(t *testing.T, name string, p Params, d Data, threads []int) {
+	t.Helper()
+	var want []byte
+	for _, n := range threads {
+		p.Threads = n
+		got := modelBytes(t, mustTrain(t, p, d, nil, nil))
+		if want == nil {
+			want = got
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s: %d threads give another model", name, n)
 		}
 	}
 }
@@ -76,15 +119,26 @@ func TestSameBitsForAnyThreads(t *testing.T) {
 // will be trained: it is meant and said in the changelog, or it is a mistake.
 func TestGoldenBits(t *testing.T) {
 	want := map[string]uint32{
-		"binary":                  0xea1197ac,
-		"binary weighted sampled": 0xb021e5bf,
-		"multiclass":              0xc5cb734e,
-		"multiclass weighted":     0x530ff4c5,
-		"squared":                 0x5b2faf6c,
-		"squared weighted":        0x49f8fe3e,
-		"squared wide":            0xb832afd9,
+		"binary":                     0xea1197ac,
+		"binary weighted sampled":    0xb021e5bf,
+		"multiclass":                 0xc5cb734e,
+		"multiclass weighted":        0x530ff4c5,
+		"squared":                    0x5b2faf6c,
+		"squared weighted":           0x49f8fe3e,
+		"squared wide":               0xb832afd9,
+		"categories":                 0xd9b220e9,
+		"categories squared sampled": 0x02414e55,
+		"huber":                      0x21aeaea0,
+		"quantile":                   0xa689188d,
+		"quantile weighted sampled":  0x6779e214,
+		"poisson":                    0x4ac42736,
+		"tweedie":                    0x76153645,
+		"rank":                       0x3c7f535c,
+		"by size":                    0x938e00ae,
+		"monotone":                   0xaddf2884,
+		"decades":                    0x8ba1134f,
 	}
-	names, params, tables := variants(3001)
+	names, params, tables := allVariants(3001)
 	for i, p := range params {
 		p.Threads = 2
 		m := mustTrain(t, p, tables[i], nil, nil)
@@ -96,7 +150,7 @@ func TestGoldenBits(t *testing.T) {
 }
 
 func TestTheModelPredictsWhatTheTrainerSaw(t *testing.T) {
-	names, params, tables := variants(3001)
+	names, params, tables := allVariants(3001)
 	for i, p := range params {
 		s, err := newSession(context.Background(), p, tables[i], &tables[i])
 		if err != nil {
@@ -123,7 +177,9 @@ func TestTheModelPredictsWhatTheTrainerSaw(t *testing.T) {
 
 func TestFewHistogramsGiveTheSameTrees(t *testing.T) {
 	_, params, tables := variants(3001)
-	for i, p := range params[:3] {
+	_, further, tablesFurther := furtherVariants(3001)
+	params, tables = append(params[:3], further[5:8]...), append(tables[:3], tablesFurther[5:8]...)
+	for i, p := range params {
 		want := modelBytes(t, mustTrain(t, p, tables[i], nil, nil))
 		s, err := newSession(context.Background(), p, tables[i], nil)
 		if err != nil {
@@ -325,6 +381,28 @@ func TestHostileTables(t *testing.T) {
 		"one class":        {func(d *Data, p *Params) { clear(d.Labels) }, "one class"},
 		"one with weight":  {func(d *Data, p *Params) { d.Weights = make([]float64, 50); d.Weights[0] = 1 }, "one class"},
 		"bad parameters":   {func(d *Data, p *Params) { p.Rate, p.Leaves = math.NaN(), 1 }, "rate is NaN"},
+		"few categories":   {func(d *Data, p *Params) { d.Categories = []int{0} }, "1 numbers of categories for 2 features"},
+		"many categories":  {func(d *Data, p *Params) { d.Categories = []int{0, 1<<20 + 1} }, `feature "x1" has 1048577 categories`},
+		"minus categories": {func(d *Data, p *Params) { d.Categories = []int{-1, 0} }, "has -1 categories"},
+		"groups":           {func(d *Data, p *Params) { d.Groups = []int{50} }, "groups are for rank, not for binary"},
+		"no groups":        {func(d *Data, p *Params) { p.Objective = Rank }, "groups of 0 rows in all for 50 rows"},
+		"few groups":       {func(d *Data, p *Params) { p.Objective = Rank; d.Groups = []int{20, 29} }, "groups of 49 rows in all for 50"},
+		"many groups":      {func(d *Data, p *Params) { p.Objective = Rank; d.Groups = []int{20, 31} }, "group 1 has 31 rows, 30 are left"},
+		"empty group":      {func(d *Data, p *Params) { p.Objective = Rank; d.Groups = []int{0, 50} }, "group 0 has 0 rows"},
+		"relevance 32":     {func(d *Data, p *Params) { p.Objective = Rank; d.Groups = []int{50}; d.Labels[4] = 32 }, "label of row 4 is 32"},
+		"no pairs":         {func(d *Data, p *Params) { p.Objective = Rank; d.Groups = []int{50}; clear(d.Labels) }, "different relevance"},
+		"minus counts":     {func(d *Data, p *Params) { p.Objective = Poisson; d.Labels[4] = -1 }, "label of row 4 is -1, poisson has none below 0"},
+		"few signs":        {func(d *Data, p *Params) { p.Monotone = []int8{1} }, "1 signs for 2 features"},
+		"sign 2":           {func(d *Data, p *Params) { p.Monotone = []int8{1, 2} }, "monotone of feature 1 is 2"},
+		"monotone codes":   {func(d *Data, p *Params) { p.Monotone = []int8{1, 0}; d.Categories = []int{3, 0} }, "no order to be monotone in"},
+		"monotone classes": {func(d *Data, p *Params) { p.Objective, p.Classes, p.Monotone = Multiclass, 3, []int8{1, 0} }, "not for multiclass"},
+		"alpha":            {func(d *Data, p *Params) { p.Objective, p.Alpha = Quantile, 1 }, "alpha is 1"},
+		"delta":            {func(d *Data, p *Params) { p.Objective, p.Delta = Huber, 0 }, "delta is 0"},
+		"power":            {func(d *Data, p *Params) { p.Objective, p.Power = Tweedie, 2 }, "power is 2"},
+		"at":               {func(d *Data, p *Params) { p.Objective, p.At = Rank, 0 }, "at is 0"},
+		"l1":               {func(d *Data, p *Params) { p.L1 = -1 }, "l1 is -1"},
+		"top share alone":  {func(d *Data, p *Params) { p.TopShare = 0.2 }, "must both be above 0"},
+		"shares and rows":  {func(d *Data, p *Params) { p.TopShare, p.OtherShare, p.RowSample = 0.2, 0.1, 0.5 }, "row sample is 0.5"},
 		"early stop alone": {func(d *Data, p *Params) { p.EarlyStop = 3 }, "needs validation"},
 	} {
 		d, p := good(), DefaultParams(Binary)
@@ -415,7 +493,7 @@ func TestCancelledTrainingEnds(t *testing.T) {
 }
 
 func TestObjectivesHaveNames(t *testing.T) {
-	for _, o := range []Objective{Binary, Multiclass, Squared} {
+	for o := Binary; o <= Rank; o++ {
 		if back, err := ParseObjective(o.String()); err != nil || back != o {
 			t.Errorf("%v comes back as %v, %v", o, back, err)
 		}
