@@ -41,6 +41,7 @@ type Endpoint struct {
 	mu     sync.Mutex
 	open   openKeys
 	seen   memory
+	busy   map[asked]chan struct{} // requests that are being answered; closed when it is over
 	recent recent
 	read   uint64 // offset up to which the log was replayed
 	newest int64  // row time
@@ -55,7 +56,8 @@ func newEndpoint(m Model, opt Options) (*Endpoint, error) {
 		profile: m.Profile, set: m.History, live: history.NewLive(m.History, history.LiveOptions{}), numbers: transform.NewNumbers(opt.OpenKeys),
 		target: m.Spec.Task.Target, makes: map[string]bool{}, tail: done,
 		open:   openKeys{limit: opt.OpenKeys, now: map[rowhash.Key]place{}},
-		seen:   memory{limit: opt.Remember, at: map[string]remembered{}},
+		seen:   memory{limit: opt.Remember, at: map[asked]remembered{}},
+		busy:   map[asked]chan struct{}{},
 		recent: recent{limit: opt.CacheRows, at: map[uint64]known{}},
 	}
 	if len(e.sig.Columns) == 0 {
@@ -250,24 +252,13 @@ const keepInCache = 8
 func (e *Endpoint) note(r *predlog.Record, keys []transform.Key) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.seen.put(r.Key, remembered{predlog.Prediction, r.Offset})
+	e.seen.put(r)
 	if r.Table.Rows() >= keepInCache {
 		e.recent.put(r.Offset, known{r.At, r.Table})
 	}
 	for i, key := range keys {
 		e.open.put(key, place{r.Offset, uint32(i)})
 	}
-}
-
-// repeated finds the record that an idempotency key has made.
-func (e *Endpoint) repeated(key string, kind predlog.Kind) (offset uint64, ok bool) {
-	if key == "" {
-		return 0, false
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	r, ok := e.seen.at[key]
-	return r.offset, ok && r.kind == kind
 }
 
 // evict lets history forget what no row can ask for any more, a few times a day of row time. Facts alone move that time,

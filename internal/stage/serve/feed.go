@@ -64,19 +64,6 @@ func (s *Server) setAside(e *Endpoint, raw *column.Table, reason string, meta Me
 	return refusedFeed(reason)
 }
 
-// setAsideBefore refuses a feed again that was set aside under the same idempotency key.
-func (s *Server) setAsideBefore(e *Endpoint, key string) error {
-	offset, ok := e.repeated(key, predlog.SetAside)
-	if !ok {
-		return nil
-	}
-	r, err := s.log.At(offset)
-	if err != nil {
-		return fmt.Errorf("the feed that was set aside: %w", err)
-	}
-	return refusedFeed(r.Table.Column(predlog.ReasonColumn).Text(0))
-}
-
 func refusedFeed(reason string) error {
 	return &rondo.Error{Kind: rondo.Refused, Field: "rows", Message: "the whole feed is set aside: " + reason}
 }

@@ -25,11 +25,10 @@ func (s *Server) Events(ctx context.Context, model string, rows *column.Table, m
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("events: %w", err)
 	}
-	if receipt, err := s.receipt(e, meta.Key, predlog.Event); receipt != nil || err != nil {
-		return receipt, err
-	}
-	if err := s.setAsideBefore(e, meta.Key); err != nil {
-		return nil, err
+	before, done, err := e.claim(ctx, predlog.Event, meta)
+	defer done()
+	if err != nil || before != nil {
+		return s.receipt(before, err)
 	}
 	raw, err := e.complete(rows, s.clk.Now().UnixMicro())
 	if err != nil {
@@ -69,15 +68,17 @@ func (s *Server) Events(ctx context.Context, model string, rows *column.Table, m
 	return &Receipt{Accepted: len(frame.Bad)}, nil
 }
 
-// receipt answers a repeated idempotency key; nil: it is new.
-func (s *Server) receipt(e *Endpoint, key string, kind predlog.Kind) (*Receipt, error) {
-	offset, ok := e.repeated(key, kind)
-	if !ok {
-		return nil, nil
-	}
-	r, err := s.log.At(offset)
+// receipt answers what was said before as it was answered then.
+func (s *Server) receipt(before *remembered, err error) (*Receipt, error) {
 	if err != nil {
+		return nil, err
+	}
+	r, err := s.log.At(before.offset)
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("the recorded answer: %w", err)
+	case r.Kind == predlog.SetAside:
+		return nil, refusedFeed(r.Table.Column(predlog.ReasonColumn).Text(0))
 	}
 	return &Receipt{Accepted: r.Table.Rows(), Repeated: true}, nil
 }
@@ -96,8 +97,10 @@ func (s *Server) Feedback(ctx context.Context, model string, labels Labels, meta
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("feedback: %w", err)
 	}
-	if receipt, err := s.receipt(e, meta.Key, predlog.Feedback); receipt != nil || err != nil {
-		return receipt, err
+	before, done, err := e.claim(ctx, predlog.Feedback, meta)
+	defer done()
+	if err != nil || before != nil {
+		return s.receipt(before, err)
 	}
 	about, receipt, err := s.resolve(e, labels)
 	if err != nil {
@@ -252,7 +255,7 @@ func (s *Server) durably(e *Endpoint, r *predlog.Record, f *facts) error {
 		return err
 	}
 	e.mu.Lock()
-	e.seen.put(r.Key, remembered{r.Kind, r.Offset})
+	e.seen.put(r)
 	e.mu.Unlock()
 	return e.learn(f, r.At, r.Next())
 }

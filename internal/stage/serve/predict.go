@@ -26,8 +26,13 @@ func (s *Server) Predict(ctx context.Context, model string, rows *column.Table, 
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("predict: %w", err)
 	}
-	if offset, ok := route.Endpoint.repeated(meta.Key, predlog.Prediction); ok {
-		return s.recorded(route, offset)
+	before, done, err := route.Endpoint.claim(ctx, predlog.Prediction, meta)
+	defer done()
+	switch {
+	case err != nil:
+		return nil, err
+	case before != nil:
+		return s.recorded(route, before.offset)
 	}
 	answer, err := s.predict(route, rows, meta)
 	if err != nil {

@@ -85,7 +85,7 @@ func (s *Server) replay(e *Endpoint, r *predlog.Record) error {
 func (e *Endpoint) remember(r *predlog.Record) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.seen.put(r.Key, remembered{r.Kind, r.Offset})
+	e.seen.put(r)
 }
 
 func (e *Endpoint) passOver(r *predlog.Record, err error) error {

@@ -3,7 +3,6 @@ package serve
 import (
 	"rondo.dev/rondo/internal/lib/column"
 	"rondo.dev/rondo/internal/lib/rowhash"
-	"rondo.dev/rondo/internal/predlog"
 )
 
 // openKeys finds the newest prediction of a key. It keeps at least the newest limit/2 and at most limit keys: two
@@ -34,52 +33,6 @@ func (o *openKeys) find(key rowhash.Key) (place, bool) {
 		p, ok = o.older[key]
 	}
 	return p, ok
-}
-
-// memory remembers idempotency keys with the record that each of them made; the oldest are forgotten.
-type memory struct {
-	limit int
-	at    map[string]remembered
-	order []string
-	next  int
-}
-
-type remembered struct {
-	kind   predlog.Kind
-	offset uint64
-}
-
-func (m *memory) put(key string, r remembered) {
-	if key == "" {
-		return
-	}
-	if _, ok := m.at[key]; !ok {
-		if len(m.order) < m.limit {
-			m.order = append(m.order, key)
-		} else {
-			delete(m.at, m.order[m.next])
-			m.order[m.next] = key
-			m.next = (m.next + 1) % m.limit
-		}
-	}
-	m.at[key] = r
-}
-
-// newest are the last keys of a kind, newest last, at most n.
-func (m *memory) newest(kind predlog.Kind, n int) []string {
-	out := []string{}
-	for i := range m.order {
-		key := m.order[(m.next+len(m.order)-1-i)%len(m.order)]
-		if m.at[key].kind == kind {
-			if out = append(out, key); len(out) == n {
-				break
-			}
-		}
-	}
-	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
-		out[i], out[j] = out[j], out[i]
-	}
-	return out
 }
 
 // recent holds records that feedback is likely to be about, first in first out by rows.
