@@ -150,7 +150,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	a.Loop = loop.New(loop.Parts{Store: a.Store, Objects: a.Objects, Data: a.Data, Train: trainer, Runtime: native.New(native.Options{Threads: a.Threads}),
 		Log: a.Log, Clock: a.Clock, Prices: a.Prices, Logger: a.Logger},
 		loop.Options{Worker: "loop", Seed: a.Seed, Threads: a.Threads, RouteChanged: a.Refresh, Watch: a.watch, Around: work})
-	a.Control = control.New(a.Store, a.Loop, planner{a}, control.Changed{Route: a.Refresh, Tokens: a.readTokens})
+	a.Control = control.New(a.Store, a.Loop, planner{a}, control.Changed{Route: a.refreshed, Tokens: a.readTokens})
 	if err := a.tokens(ctx); err != nil {
 		return err
 	}
@@ -245,7 +245,7 @@ func (a *App) run(ctx context.Context, ready func()) error {
 	}); err != nil {
 		return err
 	}
-	if err := a.Refresh(ctx); err != nil {
+	if err := a.start(ctx); err != nil {
 		return err
 	}
 	door := api.New(api.Options{Serve: a.Serve, Control: api.Verbs(a.Control, a), Console: a.pages(),

@@ -2,8 +2,13 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
+	"rondo.dev/rondo/internal/control"
 	"rondo.dev/rondo/internal/history"
 	"rondo.dev/rondo/internal/lib/column"
 	"rondo.dev/rondo/internal/profile"
@@ -31,8 +36,19 @@ type routed struct {
 	dataset              *rondo.Dataset
 }
 
-// Refresh renews serving's route table from the store. A champion that does not load leaves its model's old route in
-// place, and is an error.
+// loadError says which models a Refresh could not give their champion.
+type loadError map[string]error
+
+func (e loadError) Error() string {
+	var lines []string
+	for _, model := range slices.Sorted(maps.Keys(e)) {
+		lines = append(lines, fmt.Sprintf("route of %s: %v", model, e[model]))
+	}
+	return strings.Join(lines, "; ")
+}
+
+// Refresh renews serving's route table from the store. A model whose champion or challenger does not load keeps the route
+// it has, or else gets the newest version before that loads (I10); all others follow the store. That is an error too.
 func (a *App) Refresh(ctx context.Context) error {
 	a.refreshMu.Lock()
 	defer a.refreshMu.Unlock()
@@ -54,15 +70,106 @@ func (a *App) Refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	table := serve.Table{}
+	table, failed := serve.Table{}, loadError{}
 	for _, r := range all {
+		model := r.route.Model
 		route, err := a.route(ctx, r)
-		if err != nil {
-			return fmt.Errorf("route of %s: %w", r.route.Model, err)
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		table[r.route.Model] = route
+		if err != nil {
+			failed[model] = err
+			if route, err = a.before(ctx, r, err); err != nil {
+				return err
+			}
+		}
+		if err := a.stands(ctx, r, route, failed[model]); err != nil {
+			return fmt.Errorf("route of %s: %w", model, err)
+		}
+		table[model] = route
 	}
-	return a.Serve.Swap(ctx, table)
+	if err := a.Serve.Swap(ctx, table); err != nil || len(failed) == 0 {
+		return err
+	}
+	return failed
+}
+
+// refreshed is Refresh for who changed one model's route: what other models have is not their affair.
+func (a *App) refreshed(ctx context.Context, model string) error {
+	err := a.Refresh(ctx)
+	if failed := (loadError)(nil); errors.As(err, &failed) {
+		return failed[model]
+	}
+	return err
+}
+
+// start is the first Refresh: what does not load is said, and keeps nobody from starting.
+func (a *App) start(ctx context.Context) error {
+	err := a.Refresh(ctx)
+	if errors.As(err, new(loadError)) {
+		return nil
+	}
+	return err
+}
+
+// before is the route of a model whose champion or challenger did not load.
+func (a *App) before(ctx context.Context, r routed, cause error) (serve.Route, error) {
+	if old, ok := a.Serve.Route(r.route.Model); ok && old.Failed == nil {
+		return old, nil
+	}
+	earlier := []routed{r}
+	earlier[0].challenger = nil
+	err := a.Store.Read(ctx, func(tx store.Tx) error {
+		versions, err := tx.Versions().List(r.route.Model)
+		if err != nil {
+			return err
+		}
+		versions = slices.DeleteFunc(versions, func(v *rondo.Version) bool {
+			return v.ID == r.champion.ID || v.ID != r.route.Parent && (v.State != rondo.Retired || v.Until == nil)
+		})
+		slices.SortFunc(versions, func(v, w *rondo.Version) int { // the parent first, then who answered last
+			switch {
+			case v.ID == r.route.Parent:
+				return -1
+			case w.ID == r.route.Parent:
+				return 1
+			}
+			return w.Until.Compare(*v.Until)
+		})
+		for _, v := range versions {
+			one, err := read(tx, store.Route{Model: r.route.Model, Champion: v.ID, Generation: r.route.Generation})
+			if err != nil {
+				return err
+			}
+			earlier = append(earlier, one)
+		}
+		return nil
+	})
+	if err != nil {
+		return serve.Route{}, err
+	}
+	for _, one := range earlier {
+		if route, err := a.route(ctx, one); err == nil {
+			return route, nil
+		}
+	}
+	return serve.Route{Generation: r.route.Generation, Failed: cause}, nil
+}
+
+// stands says, once, who answers for a champion that did not load.
+func (a *App) stands(ctx context.Context, r routed, route serve.Route, cause error) error {
+	if cause == nil {
+		return a.Control.Stands(ctx, r.route.Model, nil)
+	}
+	in := &control.Instead{Champion: r.champion.ID, Reason: cause.Error()}
+	if route.Failed == nil {
+		in.Version = route.Champion.ID
+	}
+	a.Logger.Error("a version cannot be loaded", "model", r.route.Model, "champion", in.Champion, "answers", in.Version, "error", cause)
+	if in.Version == in.Champion {
+		in = nil // its challenger is missing, or the disk has lost what memory has
+	}
+	return a.Control.Stands(ctx, r.route.Model, in)
 }
 
 func read(tx store.Tx, route store.Route) (r routed, err error) {
@@ -99,9 +206,11 @@ func (a *App) route(ctx context.Context, r routed) (serve.Route, error) {
 		return out, err
 	}
 	if r.challenger != nil {
-		out.Challenger, err = a.version(ctx, r.challenger)
+		if out.Challenger, err = a.version(ctx, r.challenger); err != nil {
+			return out, err
+		}
 	}
-	return out, err
+	return out, out.Fits()
 }
 
 func (a *App) endpoint(ctx context.Context, r routed) (*serve.Endpoint, error) {

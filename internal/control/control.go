@@ -42,7 +42,8 @@ type Control struct {
 
 // Changed are told after a verb's commit: who answers, or which tokens are valid, is not what it was.
 type Changed struct {
-	Route, Tokens func(context.Context) error
+	Route  func(ctx context.Context, model string) error
+	Tokens func(context.Context) error
 }
 
 // New makes a Control.
@@ -253,7 +254,7 @@ func (c *Control) move(ctx context.Context, model, reason string,
 	if err != nil {
 		return nil, err
 	}
-	return d, c.changed.Route(ctx)
+	return d, c.changed.Route(ctx, model)
 }
 
 // scopes are what a token may be for.

@@ -53,7 +53,7 @@ func install(t *testing.T) *installation {
 	t.Cleanup(func() { _ = st.Close() })
 	i.store = st
 	i.Control = control.New(st, i, i, control.Changed{
-		Route:  func(context.Context) error { i.routed++; return nil },
+		Route:  func(context.Context, string) error { i.routed++; return nil },
 		Tokens: func(context.Context) error { i.keyed++; return nil },
 	})
 	return i

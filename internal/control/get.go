@@ -36,7 +36,8 @@ type ModelLine struct {
 	Revision int             `json:"revision"`
 	Paused   bool            `json:"paused"`
 	Champion rondo.VersionID `json:"champion,omitempty"`
-	Cycle    rondo.CycleID   `json:"cycle,omitempty"` // the open one
+	Instead  *Instead        `json:"instead,omitempty"` // who answers, where the champion cannot be loaded
+	Cycle    rondo.CycleID   `json:"cycle,omitempty"`   // the open one
 	Spec     *rondo.Spec     `json:"spec"`
 }
 
@@ -100,6 +101,9 @@ func (out *Listing) add(tx store.Tx, m store.Model) (err error) {
 			return err
 		}
 		line.Champion, line.Cycle = route.Champion, cycle.ID
+		if line.Instead, err = instead(tx, m.Name); err != nil {
+			return err
+		}
 		out.Models = append(out.Models, line)
 	case "datasets":
 		out.Datasets, err = extend(out.Datasets, m.Name, tx.Records().Datasets)

@@ -108,6 +108,9 @@ func now(tx store.Tx, model string) string {
 	if err != nil {
 		return "No version of " + model + " answers."
 	}
+	if in, err := instead(tx, model); err == nil && in != nil && in.Champion == route.Champion {
+		return in.String()
+	}
 	v, err := tx.Versions().Get(route.Champion)
 	if err != nil || v.From == nil {
 		return fmt.Sprintf("Version %s answers.", route.Champion)
@@ -155,6 +158,14 @@ func Explain(d *rondo.Decision) string {
 		s.WriteString("did not retrain, fits a probe")
 	case rondo.Quarantined:
 		s.WriteString("quarantined a feed")
+	case rondo.Failed:
+		s.WriteString("failed")
+		if d.Rule == loadRule {
+			fmt.Fprintf(&s, " to load %s", d.Replaced)
+			if d.Version != "" {
+				fmt.Fprintf(&s, ", so %s answers", d.Version)
+			}
+		}
 	default:
 		s.WriteString(string(d.Outcome))
 	}

@@ -275,7 +275,7 @@ func (noPlan) Plan(context.Context, *rondo.Spec, time.Time) (*control.Plan, erro
 }
 
 func (w *world) person() *control.Control {
-	return control.New(w.raw, w.loop, noPlan{}, control.Changed{Route: w.refresh})
+	return control.New(w.raw, w.loop, noPlan{}, control.Changed{Route: func(ctx context.Context, _ string) error { return w.refresh(ctx) }})
 }
 
 func (w *world) resume() {

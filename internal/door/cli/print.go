@@ -132,7 +132,11 @@ func printListing(w io.Writer, l *control.Listing, wide bool) error {
 	case "models":
 		t = newTable(w, "MODEL", "TASK", "REVISION", "CHAMPION", "CYCLE", "PAUSED")
 		for _, m := range l.Models {
-			t.row(m.Name, string(m.Spec.Task.Kind), fmt.Sprint(m.Revision), dash(string(m.Champion)), dash(string(m.Cycle)), fmt.Sprint(m.Paused))
+			champion := dash(string(m.Champion))
+			if m.Instead != nil {
+				champion += " (" + dash(string(m.Instead.Version)) + " answers)"
+			}
+			t.row(m.Name, string(m.Spec.Task.Kind), fmt.Sprint(m.Revision), champion, dash(string(m.Cycle)), fmt.Sprint(m.Paused))
 		}
 	case "versions":
 		return printVersions(w, l.Versions, wide)

@@ -27,7 +27,10 @@ func newRoutes(t Table) *routes {
 }
 
 func (r *Route) versions() []*Version {
-	if r.Challenger == nil {
+	switch {
+	case r.Failed != nil:
+		return nil
+	case r.Challenger == nil:
 		return []*Version{r.Champion}
 	}
 	return []*Version{r.Champion, r.Challenger}
@@ -75,21 +78,21 @@ func (s *Server) Swap(ctx context.Context, t Table) error {
 	for model, route := range t {
 		old := before.table[model]
 		switch {
+		case route.Failed != nil:
+			continue
 		case route.Endpoint == nil || route.Champion == nil:
 			return rondo.Errorf(rondo.Invalid, "the route of %q has no champion or endpoint", model)
 		case old != nil && route.Generation < old.Generation:
 			return rondo.Errorf(rondo.Conflict, "route generation %d of %q is older than %d", route.Generation, model, old.Generation)
 		}
-		for _, v := range route.versions() {
-			if err := route.Endpoint.fits(v); err != nil {
-				return err
-			}
+		if err := route.Fits(); err != nil {
+			return err
 		}
 		if old != nil && old.Endpoint == route.Endpoint {
 			continue
 		}
 		// From here until the table is in place nobody adds to this model's records; what was added since Open is read.
-		if old != nil {
+		if old != nil && old.Failed == nil {
 			old.Endpoint.pause()
 			paused = append(paused, old.Endpoint)
 		}
@@ -103,6 +106,26 @@ func (s *Server) Swap(ctx context.Context, t Table) error {
 	s.routes.Store(newRoutes(t))
 	gone = true
 	before.release()
+	return nil
+}
+
+// Route is the present route of a model.
+func (s *Server) Route(model string) (route Route, ok bool) {
+	r := s.hold()
+	defer r.release()
+	if at := r.table[model]; at != nil {
+		route, ok = *at, true
+	}
+	return route, ok
+}
+
+// Fits says whether the endpoint makes what the route's versions read. Swap refuses a table with a route that does not.
+func (r *Route) Fits() error {
+	for _, v := range r.versions() {
+		if err := r.Endpoint.fits(v); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

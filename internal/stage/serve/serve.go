@@ -107,6 +107,8 @@ type Route struct {
 	Challenger *Version // nil: none
 	Share      float64  // of keys that the challenger answers
 	Salt       string
+	// Failed says why no version can answer: then Endpoint and Champion are nil, and requests are rondo.Unavailable.
+	Failed error
 }
 
 // Table is the routes by model.
@@ -252,6 +254,10 @@ func (s *Server) acquire(model string) (*routes, *Route, error) {
 	if !ok {
 		r.release()
 		return nil, nil, rondo.Errorf(rondo.NotFound, "no version of %q answers yet (see: rondo get versions %s)", model, model)
+	}
+	if route.Failed != nil {
+		r.release()
+		return nil, nil, rondo.Errorf(rondo.Unavailable, "no version of %q can be loaded: %w", model, route.Failed)
 	}
 	return r, route, nil
 }
