@@ -103,12 +103,30 @@ func payloadModel(b []byte) []byte {
 
 // readRecord decodes what stands in a frame. b is hostile: its CRC may have been made to fit.
 func readRecord(f frame, b []byte, strings *column.Strings) (Record, error) {
-	r := Record{Offset: f.offset, Kind: f.kind, At: f.at, next: f.next()}
-	fail := func(what string) (Record, error) {
-		return Record{}, fmt.Errorf("%w: record at offset %d: %s", ErrCorrupt, f.offset, what)
+	r, b, err := readNames(f, b)
+	if err != nil {
+		return Record{}, err
 	}
+	t, rest, err := strings.ReadBlock(b)
+	if err != nil {
+		return Record{}, f.damage(err.Error())
+	}
+	if len(rest) != 0 {
+		return Record{}, f.damage(fmt.Sprintf("%d bytes after its rows", len(rest)))
+	}
+	r.Table = t
+	return r, nil
+}
+
+func (f frame) damage(what string) error {
+	return fmt.Errorf("%w: record at offset %d: %s", ErrCorrupt, f.offset, what)
+}
+
+// readNames decodes all but the block, which it gives back.
+func readNames(f frame, b []byte) (Record, []byte, error) {
+	r := Record{Offset: f.offset, Kind: f.kind, At: f.at, next: f.next()}
 	if len(b) < 20 {
-		return fail("ends in its header")
+		return Record{}, nil, f.damage("ends in its header")
 	}
 	r.Revision = int(binary.LittleEndian.Uint32(b))
 	r.History = binary.LittleEndian.Uint64(b[4:])
@@ -119,23 +137,15 @@ func readRecord(f frame, b []byte, strings *column.Strings) (Record, error) {
 	var texts [4]string
 	for i := range texts {
 		if len(b) < 2 {
-			return fail("ends in its names")
+			return Record{}, nil, f.damage("ends in its names")
 		}
 		n := int(binary.LittleEndian.Uint16(b))
 		if n > len(b)-2 {
-			return fail("ends in its names")
+			return Record{}, nil, f.damage("ends in its names")
 		}
 		texts[i] = string(b[2 : 2+n])
 		b = b[2+n:]
 	}
 	r.Model, r.Version, r.Key, r.Sender = texts[0], rondo.VersionID(texts[1]), texts[2], texts[3]
-	t, rest, err := strings.ReadBlock(b)
-	if err != nil {
-		return fail(err.Error())
-	}
-	if len(rest) != 0 {
-		return fail(fmt.Sprintf("%d bytes after its rows", len(rest)))
-	}
-	r.Table = t
-	return r, nil
+	return r, b, nil
 }

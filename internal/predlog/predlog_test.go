@@ -136,6 +136,15 @@ func TestLogAnswersLikeASliceOfRecords(t *testing.T) {
 				rt.Fatalf("record %d differs", i)
 			}
 		}
+		for r, err := range l.Back(q) {
+			if err != nil || len(got) == 0 || !same(r, got[len(got)-1]) {
+				rt.Fatalf("%d records before the end: %v", len(got), err)
+			}
+			got = got[:len(got)-1]
+		}
+		if len(got) > 0 {
+			rt.Fatalf("%d records are left", len(got))
+		}
 		if err := l.Close(); err != nil {
 			rt.Fatal(err)
 		}
@@ -418,5 +427,61 @@ func TestGroupCommitSharesSyncs(t *testing.T) {
 	}
 	if len(l.segments) < 2 {
 		t.Fatal("no second segment")
+	}
+}
+
+func TestReadingBackIsReadingForwardTurnedRound(t *testing.T) {
+	clk := clock.NewVirtual(start)
+	l, err := Open(t.TempDir(), clk, Options{SegmentBytes: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3000 { // 3 MiB: many stretches of the index, and one record longer than any
+		clk.Set(start.Add(time.Duration(i) * time.Second))
+		n := 1 + i*7919%120
+		if i == 1000 {
+			n = 40_000
+		}
+		if _, err := l.Append(&Record{Kind: Kind(1 + i%3), Model: "m", Key: fmt.Sprint(i), Table: rows(n, "some text")}); err != nil {
+			t.Fatal(err)
+		}
+		if i%500 == 499 {
+			if err := l.flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if len(l.segments) < 3 {
+		t.Fatalf("%d segments", len(l.segments))
+	}
+	at := func(n int) int64 { return start.Add(time.Duration(n) * time.Second).UnixMicro() }
+	all := collect(t, l, Query{})
+	for name, q := range map[string]Query{
+		"all": {}, "bare": {Bare: true}, "kinds": {Kinds: []Kind{Event, Feedback}}, "times": {FromAt: at(700), ToAt: at(2100)},
+		"offsets": {From: all[900].Offset, To: all[1200].Offset}, "nothing": {ToAt: at(0)}, "model": {Model: "n"},
+	} {
+		want := collect(t, l, q)
+		if len(want) == 0 && name != "nothing" && name != "model" {
+			t.Fatalf("%s: no records", name)
+		}
+		for r, err := range l.Back(q) {
+			if err != nil || len(want) == 0 {
+				t.Fatalf("%s: %v, %d records left", name, err, len(want))
+			}
+			w := want[len(want)-1]
+			if r.Offset != w.Offset || r.Key != w.Key || q.Bare != (r.Table == nil) || !q.Bare && !same(r, w) {
+				t.Fatalf("%s: record at %d; want %d", name, r.Offset, w.Offset)
+			}
+			want = want[:len(want)-1]
+		}
+		if len(want) > 0 {
+			t.Fatalf("%s: %d records are left", name, len(want))
+		}
+	}
+	for r, err := range l.Back(Query{}) { // whoever has seen enough ends it
+		if err != nil || r.Key != "2999" {
+			t.Fatal(r.Key, err)
+		}
+		break
 	}
 }

@@ -2,6 +2,7 @@ package predlog
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"iter"
 	"sort"
@@ -18,6 +19,15 @@ type Query struct {
 	To     uint64 // up to, not including
 	FromAt int64  // arrivals from this one on
 	ToAt   int64  // up to, not including
+	Bare   bool   // records come without their Table
+}
+
+func (q *Query) read(f frame, payload []byte, strings *column.Strings) (Record, error) {
+	if !q.Bare {
+		return readRecord(f, payload, strings)
+	}
+	r, _, err := readNames(f, payload)
+	return r, err
 }
 
 func (q *Query) wants(f frame, payload []byte) bool {
@@ -104,7 +114,7 @@ func (q *Query) readSegment(s *segment, strings *column.Strings, yield func(Reco
 		if !q.wants(f, payload) {
 			return true
 		}
-		r, err := readRecord(f, payload, strings)
+		r, err := q.read(f, payload, strings)
 		more = yield(r, err) && err == nil
 		return more
 	})
@@ -116,6 +126,79 @@ func (q *Query) readSegment(s *segment, strings *column.Strings, yield func(Reco
 		return false
 	}
 	return more
+}
+
+// Back gives the records of a query from the newest to the oldest, from what is written when it begins. The first error
+// ends it. It holds a stretch of the log of 256 KiB, or one record, in memory.
+func (l *Log) Back(q Query) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		l.mu.Lock()
+		segments, written := l.segments[:len(l.segments):len(l.segments)], l.written
+		l.mu.Unlock()
+		if q.To == 0 || q.To > written {
+			q.To = written
+		}
+		strings := &column.Strings{}
+		for i := len(segments) - 1; i >= 0; i-- {
+			s := segments[i]
+			if s.first >= q.To {
+				continue
+			}
+			if at, ok, err := s.firstArrival(); err == nil && ok && q.ToAt > 0 && at >= q.ToAt {
+				continue
+			}
+			if !q.backSegment(s, strings, yield) || s.first <= q.From {
+				return
+			}
+		}
+	}
+}
+
+// backSegment gives the segment's records, newest first; false ends the reading.
+func (q *Query) backSegment(s *segment, strings *column.Strings, yield func(Record, error) bool) bool {
+	size := min(s.size.Load(), int64(q.To-s.first))
+	marks, err := s.marks(size)
+	if err != nil {
+		yield(Record{}, err)
+		return false
+	}
+	var held []Record
+	for i := len(marks) - 1; i >= 0; i-- {
+		end := size
+		if i < len(marks)-1 {
+			end = marks[i+1].position
+		}
+		if q.ToAt > 0 && marks[i].at >= q.ToAt {
+			continue
+		}
+		held = held[:0]
+		var bad error
+		position, whole, err := s.scan(marks[i].position, end, func(f frame, payload []byte) bool {
+			if q.ToAt > 0 && f.at >= q.ToAt || !q.wants(f, payload) {
+				return true
+			}
+			var r Record
+			r, bad = q.read(f, payload, strings)
+			held = append(held, r)
+			return bad == nil
+		})
+		if err == nil && !whole {
+			err = s.damage(position)
+		}
+		if err = errors.Join(bad, err); err != nil {
+			yield(Record{}, err)
+			return false
+		}
+		for n := len(held) - 1; n >= 0; n-- {
+			if !yield(held[n], nil) {
+				return false
+			}
+		}
+		if marks[i].at < q.FromAt || s.first+uint64(marks[i].position) <= q.From {
+			return false // what is before arrived earlier
+		}
+	}
+	return true
 }
 
 // At is the record at an offset, also while it is queued.

@@ -223,6 +223,17 @@ func (s *segment) extend(size int64) error {
 	return err
 }
 
+// marks are those of the first size bytes.
+func (s *segment) marks(size int64) ([]mark, error) {
+	if err := s.extend(size); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := sort.Search(len(s.index), func(i int) bool { return s.index[i].position >= size })
+	return s.index[:n:n], nil
+}
+
 func (s *segment) damage(position int64) error {
 	return fmt.Errorf("%w: the record at offset %d in %s cannot be read", ErrCorrupt, s.first+uint64(position), s.path)
 }

@@ -3,6 +3,7 @@ package transform
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"sort"
 	"sync"
 
@@ -40,13 +41,13 @@ func (r *Rows) Base(t *column.Table) ([]Key, error) {
 	return rowhash.Rows(columns, t.Rows()), nil
 }
 
-// numbered says whether keys carry a running number: declared, or because a row is its content.
-func (r *Rows) numbered() bool { return r.data.Key == nil || r.data.Key.Number != "" }
+// Numbered says whether keys carry a running number: declared, or because a row is its content.
+func (r *Rows) Numbered() bool { return r.data.Key == nil || r.data.Key.Number != "" }
 
 // KeyOf names rows that somebody speaks of by key: key columns, and the number, which is 1 where it is not given.
 func (r *Rows) KeyOf(t *column.Table) ([]Key, error) {
 	base, err := r.Base(t)
-	if err != nil || !r.numbered() {
+	if err != nil || !r.Numbered() {
 		return base, err
 	}
 	var number *column.Vector
@@ -96,6 +97,63 @@ func (n *Numbers) next(base Key) int64 {
 	}
 	n.now.set(base, count+1)
 	return int64(count) + 1
+}
+
+// Seen notes rows that were numbered before, and with which numbers; where those were not kept (nil), one more of each.
+func (n *Numbers) Seen(base []Key, numbers *column.Vector) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for i, key := range base {
+		if numbers == nil {
+			n.next(key)
+			continue
+		}
+		if number := numbers.Ints[i]; !numbers.IsNull(i) && number > int64(n.count(key)) {
+			n.next(key)
+			n.now.set(key, int32(min(number, math.MaxInt32)))
+		}
+	}
+}
+
+// Before notes what was counted before all that n has counted, as long as n does not remember limit keys. Where numbers
+// were kept the highest of both counts; else the rows of both are added.
+func (n *Numbers) Before(older *Numbers, kept bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for i, before := range older.now.counts {
+		if before == 0 {
+			continue
+		}
+		key := older.now.keys[i]
+		count := n.count(key)
+		if count == 0 && n.limit > 0 && n.now.used+n.older.used >= n.limit {
+			continue
+		}
+		if kept {
+			count = max(count, before)
+		} else {
+			count += before
+		}
+		if n.now.get(key) > 0 {
+			n.now.set(key, count)
+		} else {
+			n.older.set(key, count)
+		}
+	}
+}
+
+// Used is how many base keys are remembered.
+func (n *Numbers) Used() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.now.used + n.older.used
+}
+
+func (n *Numbers) count(base Key) int32 {
+	if count := n.now.get(base); count > 0 {
+		return count
+	}
+	return n.older.get(base)
 }
 
 // counts is a map from keys to numbers above 0: open addressing, at most three quarters full.
@@ -155,7 +213,7 @@ func (r *Rows) Number(f *Frame, n *Numbers) error {
 	if f.Keys != nil {
 		return fmt.Errorf("number %d rows twice", len(f.Keys))
 	}
-	if !r.numbered() {
+	if !r.Numbered() {
 		f.Keys = f.Base
 		return nil
 	}

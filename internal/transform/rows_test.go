@@ -311,6 +311,55 @@ func TestNumbersWithALimitForgetTheOldest(t *testing.T) {
 	}
 }
 
+// Rows are numbered in one go, or by counts that were put together from two halves read in any order.
+func TestNumbersGoOnFromWhatWasReadBack(t *testing.T) {
+	raw := someFlights(6, 8).Take([]int32{0, 1, 0, 2, 0, 3, 1, 0, 4, 4, 0, 1, 2, 3, 4, 5})
+	rows, err := compileFlights(t, nil, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := func(from, to int) *transform.Frame {
+		f, err := rows.Prepare(raw.Slice(from, to), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	number := func(f *transform.Frame, n *transform.Numbers) *column.Vector {
+		if err := rows.Number(f, n); err != nil {
+			t.Fatal(err)
+		}
+		return f.Table.Column("nth")
+	}
+	all := number(frame(0, 16), transform.NewNumbers(0))
+	for _, kept := range []bool{true, false} {
+		older, newer, numbers := frame(0, 5), frame(5, 10), [2]*column.Vector{}
+		if kept {
+			numbers[0], numbers[1] = all.Slice(0, 5), all.Slice(5, 10)
+		}
+		n, before := transform.NewNumbers(100), transform.NewNumbers(0)
+		n.Seen(newer.Base, numbers[1])
+		before.Seen(older.Base, numbers[0])
+		n.Before(before, kept)
+		if n.Used() != 5 {
+			t.Errorf("kept %v: %d base keys of 5", kept, n.Used())
+		}
+		got := number(frame(10, 16), n)
+		for i, x := range got.Ints {
+			if x != all.Ints[10+i] {
+				t.Errorf("kept %v: row %d is number %d of its key; it was %d", kept, 10+i, x, all.Ints[10+i])
+			}
+		}
+	}
+	full, before := transform.NewNumbers(2), transform.NewNumbers(0)
+	full.Seen(frame(0, 2).Base, nil)
+	before.Seen(frame(0, 6).Base, nil)
+	full.Before(before, false)
+	if got := number(frame(0, 2), full); full.Used() != 2 || got.Ints[0] != 5 || got.Ints[1] != 3 {
+		t.Errorf("%d base keys at a limit of 2, numbers %v", full.Used(), got.Ints)
+	}
+}
+
 func TestALookupWithoutOneAnswerIsRefused(t *testing.T) {
 	twice := airports(3)
 	if err := twice.Append(airports(1)); err != nil {

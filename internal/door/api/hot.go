@@ -229,7 +229,7 @@ func appendReceipt(b []byte, r *serve.Receipt) []byte {
 }
 
 func (s *Server) progress(w http.ResponseWriter, r *http.Request, _ string) error {
-	p, err := s.opt.Serve.Progress(r.PathValue("model"))
+	p, err := s.opt.Serve.Progress(r.Context(), r.PathValue("model"))
 	if err != nil {
 		return err
 	}

@@ -73,21 +73,28 @@ func nothing() {}
 // claim makes the caller the one who answers a request with an idempotency key, until it calls done; or it gives the
 // record that answered it before. Of several that come at once one goes on and the others wait for what becomes of it:
 // where it fails, one of them goes on.
-func (e *Endpoint) claim(ctx context.Context, kind predlog.Kind, meta Meta) (before *remembered, done func(), err error) {
+func (s *Server) claim(ctx context.Context, e *Endpoint, kind predlog.Kind, meta Meta) (before *remembered, done func(), err error) {
 	if meta.Key == "" {
 		return nil, nothing, nil
 	}
 	a := asked{kind, meta.Sender, meta.Key}
-	for {
+	for recalled := false; ; {
 		e.mu.Lock()
 		r, ok := e.seen.at[a]
 		first := e.busy[a]
-		if !ok && first == nil {
+		if !ok && first == nil && recalled {
 			break
 		}
 		e.mu.Unlock()
-		if ok {
+		switch {
+		case ok:
 			return &r, nothing, nil
+		case first == nil:
+			if err := s.recallKeys(ctx, e); err != nil {
+				return nil, nothing, err
+			}
+			recalled = true
+			continue
 		}
 		select {
 		case <-first:

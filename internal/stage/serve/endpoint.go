@@ -43,6 +43,7 @@ type Endpoint struct {
 	seen   memory
 	busy   map[asked]chan struct{} // requests that are being answered; closed when it is over
 	recent recent
+	older  older
 	read   uint64 // offset up to which the log was replayed
 	newest int64  // row time
 	swept  int64  // row time of the last eviction
@@ -59,6 +60,7 @@ func newEndpoint(m Model, opt Options) (*Endpoint, error) {
 		seen:   memory{limit: opt.Remember, at: map[asked]remembered{}},
 		busy:   map[asked]chan struct{}{},
 		recent: recent{limit: opt.CacheRows, at: map[uint64]known{}},
+		older:  older{keys: newRecalled(), rows: newRecalled()},
 	}
 	if len(e.sig.Columns) == 0 {
 		e.sig = m.Rows.Signature()

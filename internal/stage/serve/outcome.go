@@ -25,7 +25,7 @@ func (s *Server) Events(ctx context.Context, model string, rows *column.Table, m
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("events: %w", err)
 	}
-	before, done, err := e.claim(ctx, predlog.Event, meta)
+	before, done, err := s.claim(ctx, e, predlog.Event, meta)
 	defer done()
 	if err != nil || before != nil {
 		return s.receipt(before, err)
@@ -48,7 +48,7 @@ func (s *Server) Events(ctx context.Context, model string, rows *column.Table, m
 	if reason, err := e.badFeed(frame); err != nil || reason != "" {
 		return nil, s.setAside(e, raw, reason, meta, err)
 	}
-	if err := e.rows.Number(frame, e.numbers); err != nil {
+	if err := s.number(ctx, e, frame); err != nil {
 		return nil, err
 	}
 	offset, err := e.addHistory(frame, true)
@@ -97,12 +97,12 @@ func (s *Server) Feedback(ctx context.Context, model string, labels Labels, meta
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("feedback: %w", err)
 	}
-	before, done, err := e.claim(ctx, predlog.Feedback, meta)
+	before, done, err := s.claim(ctx, e, predlog.Feedback, meta)
 	defer done()
 	if err != nil || before != nil {
 		return s.receipt(before, err)
 	}
-	about, receipt, err := s.resolve(e, labels)
+	about, receipt, err := s.resolve(ctx, e, labels)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ type about struct {
 }
 
 // resolve finds the predictions that labels are about.
-func (s *Server) resolve(e *Endpoint, labels Labels) (*about, *Receipt, error) {
+func (s *Server) resolve(ctx context.Context, e *Endpoint, labels Labels) (*about, *Receipt, error) {
 	n := labels.Outcome.Rows()
 	var keys []transform.Key
 	if labels.Keys != nil {
@@ -167,9 +167,10 @@ func (s *Server) resolve(e *Endpoint, labels Labels) (*about, *Receipt, error) {
 			receipt.Refused = append(receipt.Refused, Refusal{i, "names no prediction: send an id or a key"})
 			continue
 		default:
-			e.mu.Lock()
-			found, ok := e.open.find(keys[i])
-			e.mu.Unlock()
+			found, ok, err := s.named(ctx, e, keys[i])
+			if err != nil {
+				return nil, nil, err
+			}
 			if !ok {
 				receipt.Refused = append(receipt.Refused, Refusal{i, "no open prediction has this key"})
 				continue
@@ -200,6 +201,22 @@ func (s *Server) resolve(e *Endpoint, labels Labels) (*about, *Receipt, error) {
 		a.refs = append(a.refs, ref{table, where.row})
 	}
 	return a, receipt, nil
+}
+
+// named is the prediction of a key.
+func (s *Server) named(ctx context.Context, e *Endpoint, key transform.Key) (where place, ok bool, err error) {
+	for range 2 { // in the tail, then in what is older
+		e.mu.Lock()
+		where, ok = e.open.find(key)
+		e.mu.Unlock()
+		if ok {
+			break
+		}
+		if err = s.recallRows(ctx, e); err != nil {
+			break
+		}
+	}
+	return where, ok, err
 }
 
 func refusal(err error) (reason string, ok bool) {

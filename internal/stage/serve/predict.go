@@ -26,7 +26,7 @@ func (s *Server) Predict(ctx context.Context, model string, rows *column.Table, 
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("predict: %w", err)
 	}
-	before, done, err := route.Endpoint.claim(ctx, predlog.Prediction, meta)
+	before, done, err := s.claim(ctx, route.Endpoint, predlog.Prediction, meta)
 	defer done()
 	switch {
 	case err != nil:
@@ -34,7 +34,7 @@ func (s *Server) Predict(ctx context.Context, model string, rows *column.Table, 
 	case before != nil:
 		return s.recorded(route, before.offset)
 	}
-	answer, err := s.predict(route, rows, meta)
+	answer, err := s.predict(ctx, route, rows, meta)
 	if err != nil {
 		s.counted.failed.Add(1)
 		return nil, err
@@ -45,7 +45,7 @@ func (s *Server) Predict(ctx context.Context, model string, rows *column.Table, 
 }
 
 // predict is the request path, in numbered steps.
-func (s *Server) predict(route *Route, rows *column.Table, meta Meta) (*Answer, error) {
+func (s *Server) predict(ctx context.Context, route *Route, rows *column.Table, meta Meta) (*Answer, error) {
 	e := route.Endpoint
 	now := s.clk.Now().UnixMicro()
 	// 1. The rows as the declaration prepares them.
@@ -61,7 +61,7 @@ func (s *Server) predict(route *Route, rows *column.Table, meta Meta) (*Answer, 
 		return nil, err
 	}
 	// 2. Running numbers of equal keys, in order of arrival (D4).
-	if err := e.rows.Number(frame, e.numbers); err != nil {
+	if err := s.number(ctx, e, frame); err != nil {
 		return nil, err
 	}
 	// 3. History as of one offset (D8).

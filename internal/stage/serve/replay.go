@@ -4,17 +4,19 @@ import (
 	"context"
 	"fmt"
 
+	"rondo.dev/rondo/internal/lib/column"
 	"rondo.dev/rondo/internal/predlog"
 	"rondo.dev/rondo/internal/transform"
 )
 
 // replayTail brings an endpoint up to the end of the log: the whole tail that its windows can see the first time, what
-// came since then the next time.
+// came since then the next time. What is older waits until somebody asks for it (recall.go).
 func (s *Server) replayTail(ctx context.Context, e *Endpoint) error {
 	q := predlog.Query{Model: e.name, From: e.read}
 	if e.read == 0 {
 		_, newest := s.log.Durable()
 		q.FromAt = max(1, newest-e.set.Longest()-predlog.MaxBehind.Microseconds())
+		e.older.before = q.FromAt
 	}
 	for r, err := range s.log.Scan(q) {
 		if err == nil {
@@ -36,13 +38,13 @@ func (s *Server) replayTail(ctx context.Context, e *Endpoint) error {
 func (s *Server) replay(e *Endpoint, r *predlog.Record) error {
 	switch r.Kind {
 	case predlog.Prediction:
-		keys, err := e.count(r)
+		keys, err := e.count(r, e.numbers)
 		if err == nil {
 			e.note(r, keys)
 		}
 		return e.passOver(r, err)
 	case predlog.Event:
-		keys, err := e.count(r)
+		keys, err := e.count(r, e.numbers)
 		if err != nil {
 			return e.passOver(r, err)
 		}
@@ -69,7 +71,7 @@ func (s *Server) replay(e *Endpoint, r *predlog.Record) error {
 		if len(labels.Outcome.Names) == 0 {
 			return nil
 		}
-		a, _, err := s.resolve(e, labels)
+		a, _, err := s.resolve(context.Background(), e, labels) // by id: it waits for nothing
 		if err != nil || len(a.rows) == 0 {
 			return err
 		}
@@ -95,14 +97,21 @@ func (e *Endpoint) passOver(r *predlog.Record, err error) error {
 	return fmt.Errorf("record at offset %d: %w", r.Offset, err)
 }
 
-// count lets the running numbers pass over a record's rows, as they did when it was written, and gives the rows' keys.
-func (e *Endpoint) count(r *predlog.Record) ([]transform.Key, error) {
+// count lets running numbers pass over a record's rows, as they did when it was written, and gives the rows' keys.
+func (e *Endpoint) count(r *predlog.Record, numbers *transform.Numbers) ([]transform.Key, error) {
 	base, err := e.rows.Base(r.Table)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.rows.Number(&transform.Frame{Table: r.Table.Shallow(), Base: base}, e.numbers); err != nil {
-		return nil, err
+	if e.rows.Numbered() {
+		var kept *column.Vector
+		if e.keepsNumber() {
+			kept = r.Table.Column(e.spec.Data.Key.Number)
+		}
+		if kept != nil && kept.Type != column.Int64 {
+			kept = nil
+		}
+		numbers.Seen(base, kept)
 	}
 	return e.rows.KeyOf(r.Table)
 }

@@ -262,8 +262,9 @@ func (s *Server) acquire(model string) (*routes, *Route, error) {
 	return r, route, nil
 }
 
-// Open makes a model ready to answer: its live history from facts and the log's tail, its running numbers, the
-// predictions that feedback may name by key, and the idempotency keys. Swap puts it to work.
+// Open makes a model ready to answer: its live history from facts and the log's tail, and of that tail its running numbers,
+// the predictions that feedback may name by key, and the idempotency keys. What of these is older is read when a request
+// first needs it. Swap puts the model to work.
 func (s *Server) Open(ctx context.Context, m Model) (*Endpoint, error) {
 	e, err := newEndpoint(m, s.opt)
 	if err != nil {

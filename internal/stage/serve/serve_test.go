@@ -27,6 +27,8 @@ var flights = sync.OnceValues(func() (*servetest.Flights, error) { return servet
 type world struct {
 	*servetest.Flights
 	dir    string
+	logOpt predlog.Options
+	opt    serve.Options
 	clk    *clock.Virtual
 	log    *predlog.Log
 	server *serve.Server
@@ -36,12 +38,19 @@ type world struct {
 
 func newWorld(t testing.TB, dir string, at time.Time) *world {
 	t.Helper()
+	w := &world{dir: dir}
+	return w.begin(t, at)
+}
+
+// begin opens the log and serves from it.
+func (w *world) begin(t testing.TB, at time.Time) *world {
+	t.Helper()
 	f, err := flights()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{Flights: f, dir: dir, clk: clock.NewVirtual(at)}
-	if w.log, err = predlog.Open(dir, w.clk, predlog.Options{}); err != nil {
+	w.Flights, w.clk = f, clock.NewVirtual(at)
+	if w.log, err = predlog.Open(w.dir, w.clk, w.logOpt); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -49,7 +58,7 @@ func newWorld(t testing.TB, dir string, at time.Time) *world {
 	wg.Go(func() { _ = w.log.Run(ctx) })
 	w.stop = sync.OnceFunc(func() { cancel(); wg.Wait() })
 	t.Cleanup(w.stop)
-	w.server = serve.New(w.log, w.clk, serve.Options{})
+	w.server = serve.New(w.log, w.clk, w.opt)
 	if w.end, err = f.Served(ctx, w.server, native.New(native.Options{})); err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +72,8 @@ func (w *world) again(t testing.TB) *world {
 	if err := w.log.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return newWorld(t, w.dir, w.clk.Now())
+	after := &world{dir: w.dir, logOpt: w.logOpt, opt: w.opt}
+	return after.begin(t, w.clk.Now())
 }
 
 func (w *world) ask(t testing.TB, rows *column.Table, key string) *serve.Answer {

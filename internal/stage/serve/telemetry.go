@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"sort"
@@ -76,13 +77,16 @@ type Progress struct {
 }
 
 // Progress of a model that has a route.
-func (s *Server) Progress(model string) (*Progress, error) {
+func (s *Server) Progress(ctx context.Context, model string) (*Progress, error) {
 	held, route, err := s.enter(model)
 	if err != nil {
 		return nil, err
 	}
 	defer held.release()
 	defer route.Endpoint.leave()
+	if err := s.recallKeys(ctx, route.Endpoint); err != nil {
+		return nil, err
+	}
 	p := &Progress{}
 	p.Durable, p.LastArrival = s.log.Durable()
 	e := route.Endpoint
