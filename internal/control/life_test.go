@@ -34,7 +34,8 @@ func tried(t *testing.T, drop float64) (*control.Control, store.Store, *rollout.
 	for i := range past {
 		past[i] = 0.003 * math.Sin(float64(i*i))
 	}
-	trial, err := rollout.Begin(&rondo.Spec{Deploy: rondo.Deploy{Margin: 0.01, AtMost: 1000 * time.Hour}}, rondo.NotWorse, "m/1", "m/2", 0.4, past, 100, began.Add(24*time.Hour))
+	trial, err := rollout.Begin(&rondo.Spec{Deploy: rondo.Deploy{Margin: 0.01, AtMost: 1000 * time.Hour}}, rondo.NotWorse, "m/1", "m/2",
+		rollout.Scale{Past: past, UsualRows: 100, Loss: 0.4}, began.Add(24*time.Hour))
 	ok(err)
 	days := map[string][]byte{}
 	for i := range 20 {

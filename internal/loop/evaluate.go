@@ -32,14 +32,14 @@ func (l *Loop) evaluate(ctx context.Context, w *work) (result, error) {
 	if req.Use, req.Wear, err = l.wear(ctx, w, ds); err != nil {
 		return result{}, err
 	}
-	ev, threshold, loss, err := l.judge(ctx, w, ds, run, req)
+	ev, chosen, err := l.judge(ctx, w, ds, run, req)
 	if err != nil {
 		return result{}, err
 	}
 	ev.ID = rondo.EvaluationID(l.id("ev", w.step.Made, string(w.step.ID)))
 	ev.Model, ev.Dataset, ev.Run = w.step.Model, ds.ID, run.ID
 	v, err := registry.Bind(registry.Parts{Spec: w.model.Digest, Revision: w.model.Revision, Cycle: w.step.Cycle,
-		Dataset: ds, Run: run, Evaluation: ev, Threshold: threshold, Loss: loss})
+		Dataset: ds, Run: run, Evaluation: ev, Threshold: chosen.threshold, Loss: chosen.loss, Clip: chosen.clip})
 	if err != nil {
 		return result{}, err
 	}
@@ -59,42 +59,49 @@ func (l *Loop) use(ctx context.Context, w *work, ds *rondo.Dataset, req *evaluat
 	})
 }
 
-func (l *Loop) judge(ctx context.Context, w *work, ds *rondo.Dataset, run *rondo.Run, req evaluate.Request) (*rondo.Evaluation, *float64, float64, error) {
+// validated is what validation rows decide about a version.
+type validated struct {
+	threshold *float64
+	loss      float64  // mean
+	clip      *float64 // nil for a bounded loss
+}
+
+func (l *Loop) judge(ctx context.Context, w *work, ds *rondo.Dataset, run *rondo.Run, req evaluate.Request) (*rondo.Evaluation, validated, error) {
+	var chosen validated
 	spec := w.spec()
 	f, err := l.load(ctx, artefact{Artefact: run.Artefact, Transform: ds.Transform})
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, chosen, err
 	}
 	scored := map[rondo.PartName]*evaluate.Scored{}
 	for _, name := range []rondo.PartName{rondo.TrainPart, rondo.ValidationPart, rondo.TestPart} {
 		m, err := l.part(ctx, ds, name)
 		if err != nil {
-			return nil, nil, 0, err
+			return nil, chosen, err
 		}
 		if scored[name], err = f.score(spec.Task.Kind, m); err != nil {
-			return nil, nil, 0, err
+			return nil, chosen, err
 		}
 	}
 	test, validation := scored[rondo.TestPart], scored[rondo.ValidationPart]
 	if test == nil || validation == nil {
-		return nil, nil, 0, rondo.Errorf(rondo.Invalid, "no rows are left to judge a model with: %d for validation, %d for test; a longer window or larger shares help",
+		return nil, chosen, rondo.Errorf(rondo.Invalid, "no rows are left to judge a model with: %d for validation, %d for test; a longer window or larger shares help",
 			rowsOf(validation), rowsOf(test))
 	}
 	if test.Table, err = l.table(ctx, ds, rondo.TestPart); err != nil {
-		return nil, nil, 0, err
+		return nil, chosen, err
 	}
-	threshold, err := evaluate.Threshold(spec.Decide, validation)
-	if err != nil {
-		return nil, nil, 0, err
+	if chosen.threshold, err = evaluate.Threshold(spec.Decide, validation); err != nil {
+		return nil, chosen, err
 	}
-	if threshold, err = evaluate.Steady(spec.Decide, threshold, validation); err != nil {
-		return nil, nil, 0, err
+	if chosen.threshold, err = evaluate.Steady(spec.Decide, chosen.threshold, validation); err != nil {
+		return nil, chosen, err
 	}
 	losses, _, err := evaluate.Losses(spec.Evaluate.Primary, validation)
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, chosen, err
 	}
-	req.Test, req.Train, req.Threshold = test, scored[rondo.TrainPart], threshold
+	req.Test, req.Train, req.Threshold = test, scored[rondo.TrainPart], chosen.threshold
 	req.Noise = func(share float64, names ...string) (*evaluate.Scored, error) {
 		m, err := l.part(ctx, ds, rondo.TestPart)
 		if err != nil {
@@ -107,17 +114,14 @@ func (l *Loop) judge(ctx context.Context, w *work, ds *rondo.Dataset, run *rondo
 		return s, err
 	}
 	if err := l.use(ctx, w, ds, &req); err != nil {
-		return nil, nil, 0, err
+		return nil, chosen, err
 	}
 	ev, err := evaluate.Judge(req)
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, chosen, err
 	}
-	mean := 0.0
-	for _, x := range losses {
-		mean += x
-	}
-	return ev, threshold, mean / float64(len(losses)), nil
+	chosen.loss, chosen.clip = *mean(losses), evaluate.Clip(spec.Evaluate.Primary, losses)
+	return ev, chosen, nil
 }
 
 func rowsOf(s *evaluate.Scored) int {

@@ -64,7 +64,7 @@ func (l *Loop) refitTrain(ctx context.Context, w *work) (result, error) {
 		return result{}, err
 	}
 	v, err := registry.Bind(registry.Parts{Spec: w.model.Digest, Revision: w.model.Revision, Cycle: w.step.Cycle,
-		Dataset: ds, Run: run, Evaluation: ev, RefitOf: proved, Threshold: proved.Threshold, Loss: proved.Loss})
+		Dataset: ds, Run: run, Evaluation: ev, RefitOf: proved, Threshold: proved.Threshold, Loss: proved.Loss, Clip: proved.Clip})
 	if err != nil {
 		return result{}, err
 	}
@@ -295,7 +295,7 @@ func (l *Loop) promoted(w *work, v *rondo.Version, rule string, trial *trialStat
 			return err
 		}
 		if trial != nil && v.RefitOf != "" {
-			watch, err := rollout.BeginWatch(w.spec(), v.ID, v.RefitOf, trial.past(), trial.Trial.Test.UsualRows, tx.Now())
+			watch, err := rollout.BeginWatch(w.spec(), v.ID, v.RefitOf, trial.Trial.Known(), tx.Now())
 			if err != nil {
 				return err
 			}

@@ -37,8 +37,6 @@ type trialState struct {
 	Fresh     time.Time         `json:"fresh"`          // when that was
 }
 
-func (t *trialState) past() []float64 { return t.Trial.Test.Residuals }
-
 // backtestOrigins are how many times the recipe is fitted on older windows, to see how its daily difference to the
 // champion moves on days that neither saw: the scale of the trial. backtestShare of the rows are used; fewer rows make
 // the scale wider, never narrower.
@@ -49,12 +47,15 @@ const (
 
 // backtest waits for enough out-of-time days of the champion, measures the scale on them, and begins the trial.
 func (l *Loop) backtest(ctx context.Context, w *work) (result, error) {
-	in, err := input[candidate](w)
+	in, err := input[shadowed](w)
 	if err != nil {
 		return result{}, err
 	}
 	if w.champion == nil {
 		return result{}, rondo.Errorf(rondo.Conflict, "the champion of %s is gone", w.step.Model)
+	}
+	if in.Bound == nil {
+		in.Bound, in.Begun = w.champion.Clip, 1
 	}
 	days, next, err := l.servedDays(ctx, w)
 	if err != nil {
@@ -64,14 +65,14 @@ func (l *Loop) backtest(ctx context.Context, w *work) (result, error) {
 		until := next.Add(time.Duration(stat.MinPast-have)*oneDay + maturity)
 		return result{postpone: later(until, l.Clock.Now().Add(time.Hour))}, nil
 	}
-	scale, entries, err := l.pastDays(ctx, w, days[len(days)-stat.MinPast:])
+	past, entries, err := l.pastDays(ctx, w, days[len(days)-stat.MinPast:])
 	if err != nil {
 		return result{}, err
 	}
-	if len(scale.means) < stat.MinPast { // labels were taken back since
+	scale := rollout.Measure(past, in.Bound, in.Begun)
+	if len(scale.Past) < stat.MinPast { // labels were taken back since
 		return result{postpone: l.Clock.Now().Add(oneDay), entries: entries}, nil
 	}
-	past := scale.means
 	v, err := l.version(ctx, in.Version)
 	if err != nil {
 		return result{}, err
@@ -81,27 +82,43 @@ func (l *Loop) backtest(ctx context.Context, w *work) (result, error) {
 		proof = w.spec().Deploy.Prove
 	}
 	now := l.Clock.Now()
-	trial, err := rollout.Begin(w.spec(), proof, w.champion.ID, v.ID, scale.loss/float64(scale.rows), past, float64(scale.rows)/float64(len(past)), now.Add(oneDay))
+	trial, err := rollout.Begin(w.spec(), proof, w.champion.ID, v.ID, scale, now.Add(oneDay))
 	if err != nil {
 		return result{}, err
 	}
+	if !in.AtMost.IsZero() {
+		trial.AtMost = in.AtMost
+	}
 	d := l.decision(w, rondo.Started, "shadow",
-		rondo.Numeric("past days", float64(len(past))), rondo.Numeric("margin", trial.Test.Margin),
+		rondo.Numeric("past days", float64(len(scale.Past))), rondo.Numeric("margin", trial.Test.Margin),
 		rondo.Numeric("deviation of a day", trial.Test.Deviation()), rondo.Textual("at most until", trial.AtMost.Format(time.DateOnly)))
+	if trial.Clip != nil {
+		d.Numbers = append(d.Numbers, rondo.Numeric("clipped beyond", trial.Clip.Bound))
+	}
 	d.Version = v.ID
 	r := result{entries: entries, decisions: []*rondo.Decision{d}, write: func(tx store.Tx) error {
-		if err := tx.Versions().Move(v.ID, rondo.Challenger); err != nil {
-			return err
+		if v.State != rondo.Challenger { // it is one when its trial begins again
+			if err := tx.Versions().Move(v.ID, rondo.Challenger); err != nil {
+				return err
+			}
 		}
-		return put(tx, w.step.Model, trialValue, trialState{Trial: trial, Past: past, Verdict: rollout.Continue, Artefacts: of(v), Fresh: trial.From})
+		return put(tx, w.step.Model, trialValue, trialState{Trial: trial, Past: scale.Past, Verdict: rollout.Continue, Artefacts: of(v), Fresh: trial.From})
 	}}
-	s, err := l.step(w.step.Model, w.step.Cycle, "shadow", "", w.step.Made, in)
+	s, err := l.step(w.step.Model, w.step.Cycle, "shadow", w.step.Name, w.step.Made, candidate{Version: v.ID})
 	if err != nil {
 		return result{}, err
 	}
 	s.Due = trial.AtMost.Add(2*oneDay + maturity) // the days wake it earlier; this is the last instant
 	r.next = append(r.next, s)
 	return r, nil
+}
+
+// shadowed is the input of backtest: the candidate, and what an earlier trial of it left when it begins again.
+type shadowed struct {
+	Version rondo.VersionID `json:"version"`
+	Bound   *float64        `json:"bound,omitempty"` // nil: the champion's
+	Begun   int             `json:"begun,omitempty"`
+	AtMost  time.Time       `json:"atMost,omitzero"`
 }
 
 func later(a, b time.Time) time.Time {
@@ -173,48 +190,34 @@ func (l *Loop) servedDays(ctx context.Context, w *work) (days []time.Time, next 
 	return days, next, err
 }
 
-// pastScale is what a trial is measured in: daily means of loss(champion) - loss(recipe), and the champion's loss on the
-// same rows, of which the margin is a share. Its loss on validation will not do: three days there are easier or harder
-// than the weeks of a trial by a quarter.
-type pastScale struct {
-	means []float64
-	rows  int
-	loss  float64 // sum over rows
-}
-
-// pastDays measures the scale on those days, the recipe fitted on rows before each origin (rolling-origin backtest).
-func (l *Loop) pastDays(ctx context.Context, w *work, days []time.Time) (past pastScale, entries []rondo.Entry, err error) {
+// pastDays are champion and recipe on those days, the recipe fitted on rows before each origin (rolling-origin backtest).
+// The margin is a share of the champion's loss on them. Its loss on validation will not do: three days there are easier or
+// harder than the weeks of a trial by a quarter.
+func (l *Loop) pastDays(ctx context.Context, w *work, days []time.Time) (past []rollout.Pair, entries []rondo.Entry, err error) {
 	champion, err := l.load(ctx, of(w.champion))
 	if err != nil {
-		return past, nil, err
+		return nil, nil, err
 	}
 	for o := range backtestOrigins {
 		part := days[o*len(days)/backtestOrigins : (o+1)*len(days)/backtestOrigins]
 		fresh, spent, err := l.recipeAt(ctx, w, o, part[0])
 		if err != nil {
-			return past, nil, fmt.Errorf("backtest at %s: %w", part[0].Format(time.DateOnly), err)
+			return nil, nil, fmt.Errorf("backtest at %s: %w", part[0].Format(time.DateOnly), err)
 		}
 		entries = append(entries, spent...)
 		for _, day := range part {
 			e, err := l.evidence(ctx, w, day, day.Add(oneDay))
 			if err != nil {
-				return past, nil, err
+				return nil, nil, err
 			}
-			a, err := e.losses(w.spec(), champion)
-			if err != nil {
-				return past, nil, err
+			var pair rollout.Pair
+			if pair.Champion, err = e.losses(w.spec(), champion); err != nil {
+				return nil, nil, err
 			}
-			b, err := e.losses(w.spec(), fresh)
-			if err != nil {
-				return past, nil, err
+			if pair.Challenger, err = e.losses(w.spec(), fresh); err != nil {
+				return nil, nil, err
 			}
-			if mean, ok := rollout.DailyMean(a, b); ok {
-				past.means = append(past.means, mean)
-				past.rows += len(a)
-				for _, x := range a {
-					past.loss += x
-				}
-			}
+			past = append(past, pair)
 		}
 	}
 	return past, entries, nil
@@ -267,9 +270,15 @@ func (l *Loop) shadow(ctx context.Context, w *work) (result, error) {
 		}
 		return l.then(w, result{}, "canary", in)
 	}
+	if again := now.Add(oneDay); state.Verdict == rollout.Clipped && !again.Add(7*oneDay).After(state.Trial.AtMost) {
+		return l.beginAgain(w, state)
+	}
 	outcome, rule := rondo.RefusedIt, "harm"
-	if state.Verdict == rollout.TimeUp {
+	switch state.Verdict {
+	case rollout.TimeUp:
 		outcome, rule = rondo.Kept, "inconclusive"
+	case rollout.Clipped: // and no whole week is left
+		outcome, rule = rondo.Kept, "clipped"
 	}
 	d := l.decision(w, outcome, rule, state.Trial.Numbers()...)
 	d.Version = in.Version
@@ -283,4 +292,17 @@ func (l *Loop) shadow(ctx context.Context, w *work) (result, error) {
 		}
 		return l.endTrial(tx, w.step.Model)
 	}}, nil
+}
+
+// beginAgain ends a trial of which too many rows were clipped: what it saw is no verdict. It begins again with a wider bound
+// and rows to come, within the time that the first was given (S2).
+func (l *Loop) beginAgain(w *work, state *trialState) (result, error) {
+	trial := state.Trial
+	wider := trial.Clip.Wider(trial.Rows)
+	d := l.decision(w, rondo.Kept, "clipped", trial.Numbers()...)
+	d.Version = trial.Challenger
+	d.Alternatives = []string{fmt.Sprintf("the trial begins again with rows to come, clipped beyond %.4g", wider)}
+	r := result{decisions: []*rondo.Decision{d}, write: func(tx store.Tx) error { return forget(tx, w.step.Model, trialValue) }}
+	begun := trial.Clip.Begun + 1
+	return l.thenNamed(w, r, "backtest", ordinal(begun), shadowed{Version: trial.Challenger, Bound: &wider, Begun: begun, AtMost: trial.AtMost})
 }

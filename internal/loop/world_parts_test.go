@@ -307,22 +307,22 @@ func (e *trainers) Adopt(ctx context.Context, name string, line func([]byte)) (e
 
 func (e *trainers) Sweep(context.Context, func(string, int) bool) error { return nil }
 
-// csvEngine reads the world's one kind of file in this process.
-type csvEngine struct{}
+// csvEngine reads the world's one kind of file in this process. In a world of sizes their outcome is a number.
+type csvEngine struct{ sizes sizes }
 
-var csvFields = []engine.Field{
-	{Name: "id", Type: column.Int64}, {Name: "at", Type: column.Timestamp}, {Name: "x", Type: column.Float64},
-	{Name: "y", Type: column.Float64}, {Name: "late", Type: column.Bool},
+func (e csvEngine) Describe(context.Context, engine.Source) ([]engine.Field, int64, error) {
+	outcome := engine.Field{Name: "late", Type: column.Bool}
+	if e.sizes != nil {
+		outcome = engine.Field{Name: "size", Type: column.Float64}
+	}
+	return []engine.Field{{Name: "id", Type: column.Int64}, {Name: "at", Type: column.Timestamp}, {Name: "x", Type: column.Float64},
+		{Name: "y", Type: column.Float64}, outcome}, -1, nil
 }
 
-func (csvEngine) Describe(context.Context, engine.Source) ([]engine.Field, int64, error) {
-	return csvFields, -1, nil
-}
-
-func (csvEngine) Read(_ context.Context, s engine.Source) iter.Seq2[engine.Batch, error] {
+func (e csvEngine) Read(_ context.Context, s engine.Source) iter.Seq2[engine.Batch, error] {
 	return func(yield func(engine.Batch, error) bool) {
 		for _, path := range s.Files {
-			t, err := readCSV(path)
+			t, err := readCSV(path, e.sizes)
 			if !yield(engine.Batch{File: path, Table: t}, err) || err != nil {
 				return
 			}
@@ -330,7 +330,7 @@ func (csvEngine) Read(_ context.Context, s engine.Source) iter.Seq2[engine.Batch
 	}
 }
 
-func readCSV(path string) (*column.Table, error) {
+func readCSV(path string, sizes sizes) (*column.Table, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -340,7 +340,7 @@ func readCSV(path string) (*column.Table, error) {
 	for r := csv.NewReader(f); ; {
 		cells, err := r.Read()
 		if err == io.EOF {
-			return tableOf(rows, true), nil
+			return tableOf(rows, true, sizes), nil
 		}
 		if err != nil {
 			return nil, err
@@ -378,7 +378,7 @@ func parseRow(cells []string) (r row, err error) {
 	return r, errors.Join(errs[:]...)
 }
 
-func tableOf(rows []row, outcome bool) *column.Table {
+func tableOf(rows []row, outcome bool, sizes sizes) *column.Table {
 	n := len(rows)
 	id, at := column.New(column.Int64, n), column.New(column.Timestamp, n)
 	x, y := column.New(column.Float64, n), column.New(column.Float64, n)
@@ -391,8 +391,18 @@ func tableOf(rows []row, outcome bool) *column.Table {
 	t.Set("at", at)
 	t.Set("x", x)
 	t.Set("y", y)
-	if outcome {
+	switch {
+	case outcome && sizes != nil:
+		size := column.New(column.Float64, n)
+		for i, r := range rows {
+			size.Floats[i] = sizes(r)
+		}
+		t.Set("size", size)
+	case outcome:
 		t.Set("late", late)
 	}
 	return t
 }
+
+// sizes are the outcomes of a world that asks for a number; nil asks whether it will be late.
+type sizes func(row) float64

@@ -94,6 +94,7 @@ type world struct {
 	endpoints map[rondo.Digest]*serve.Endpoint
 	outcomes  []outcome
 	faults    faults
+	sizes     sizes
 	seen      seen
 	out       *bytes.Buffer
 }
@@ -103,6 +104,7 @@ type outcome struct {
 	due  time.Time
 	id   serve.ID
 	late bool
+	size float64 // of a world of sizes
 }
 
 // faults of the data: they are the world's, so a killed installation and an undisturbed one see the same.
@@ -112,7 +114,12 @@ type faults struct {
 
 func newWorld(t *testing.T, s seed.Seed) *world {
 	t.Helper()
-	w := &world{T: t, seed: s, dir: memoryDir(t), clk: &bentClock{Virtual: clock.NewVirtual(begin)}, exec: newTrainers(), out: &bytes.Buffer{}}
+	return newWorldOf(t, s, nil, declared)
+}
+
+func newWorldOf(t *testing.T, s seed.Seed, sizes sizes, declared string) *world {
+	t.Helper()
+	w := &world{T: t, seed: s, sizes: sizes, dir: memoryDir(t), clk: &bentClock{Virtual: clock.NewVirtual(begin)}, exec: newTrainers(), out: &bytes.Buffer{}}
 	w.seen = newSeen()
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -187,7 +194,7 @@ func (w *world) open() {
 func (w *world) conductor(worker string, exec *trainers, clk clock.Clock) *loop.Loop {
 	objects := mortalObjects{w.objects, w.life}
 	return loop.New(loop.Parts{
-		Store: w.store, Objects: objects, Data: data.New(csvEngine{}, objects, data.Options{Temp: w.dir}),
+		Store: w.store, Objects: objects, Data: data.New(csvEngine{w.sizes}, objects, data.Options{Temp: w.dir}),
 		Train:   train.New(exec, objects, train.Options{Command: []string{"trainer"}, Dir: filepath.Join(w.dir, "runs")}),
 		Runtime: native.New(native.Options{}), Log: w.log, Clock: clk, Prices: cost.Prices{CPUHour: 40_000, Known: true},
 		Logger: slog.New(slog.NewTextHandler(w.out, &slog.HandlerOptions{Level: slog.LevelWarn})),
@@ -257,7 +264,7 @@ func (w *world) endpoint(ctx context.Context, m store.Model, v *rondo.Version, d
 	if e := w.endpoints[v.Spec]; e != nil {
 		return e, nil
 	}
-	rows, err := data.New(csvEngine{}, w.objects, data.Options{}).Rows(ctx, m.Spec, ds)
+	rows, err := data.New(csvEngine{w.sizes}, w.objects, data.Options{}).Rows(ctx, m.Spec, ds)
 	if err != nil {
 		return nil, err
 	}
@@ -357,7 +364,7 @@ func (w *world) ask(from, to time.Time) {
 			}
 		}
 	}
-	answer, err := w.serve.Predict(context.Background(), model, tableOf(rows, false), serve.Meta{})
+	answer, err := w.serve.Predict(context.Background(), model, tableOf(rows, false, w.sizes), serve.Meta{})
 	switch rondo.KindOf(err) {
 	case rondo.NotFound, rondo.Invalid: // nobody answers yet; or the installation's clock is behind
 		return
@@ -373,17 +380,21 @@ func (w *world) plan(r row, id serve.ID) {
 	d := int(r.at.Sub(begin) / day)
 	chance := w.seed.Rand("outcomes", strconv.Itoa(d)).Float64()
 	due := r.at.Add(known)
+	if w.sizes != nil {
+		w.outcomes = append(w.outcomes, outcome{due: due, id: id, size: w.sizes(r)})
+		return
+	}
 	switch f := w.faults; {
 	case chance < f.late:
-		w.outcomes = append(w.outcomes, outcome{due.Add(time.Duration(1+w.seed.Uint64("late", strconv.Itoa(d))%5) * day), id, r.late})
+		w.outcomes = append(w.outcomes, outcome{due.Add(time.Duration(1+w.seed.Uint64("late", strconv.Itoa(d))%5) * day), id, r.late, 0})
 		return
 	case chance < f.late+f.missing:
 		return
 	case chance < f.late+f.missing+f.corrected:
-		w.outcomes = append(w.outcomes, outcome{due, id, !r.late}, outcome{due.Add(9 * time.Hour), id, r.late})
+		w.outcomes = append(w.outcomes, outcome{due, id, !r.late, 0}, outcome{due.Add(9 * time.Hour), id, r.late, 0})
 		return
 	}
-	w.outcomes = append(w.outcomes, outcome{due, id, r.late})
+	w.outcomes = append(w.outcomes, outcome{due, id, r.late, 0})
 }
 
 // tell says what is due.
@@ -398,12 +409,15 @@ func (w *world) tell(to time.Time) {
 		return
 	}
 	labels := serve.Labels{Outcome: &column.Table{}}
-	late := column.New(column.Bool, n)
+	late, size := column.New(column.Bool, n), column.New(column.Float64, n)
 	for i, o := range w.outcomes[:n] {
 		labels.IDs = append(labels.IDs, o.id)
-		late.Bools[i] = o.late
+		late.Bools[i], size.Floats[i] = o.late, o.size
 	}
-	labels.Outcome.Set("late", late)
+	if labels.Outcome.Set("late", late); w.sizes != nil {
+		labels.Outcome = &column.Table{}
+		labels.Outcome.Set("size", size)
+	}
 	w.outcomes = w.outcomes[n:]
 	_, err := w.serve.Feedback(context.Background(), model, labels, serve.Meta{})
 	w.must(err)

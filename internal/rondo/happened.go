@@ -181,9 +181,10 @@ type Version struct {
 	Artefact   Digest       `json:"artefact"`          // the model's bytes
 	Transform  Digest       `json:"transform"`
 	Threshold  *float64     `json:"threshold,omitempty"`
-	Loss       float64      `json:"loss"`    // mean primary loss on validation: margins and clips are in its units
-	Rows       int          `json:"rows"`    // it was fitted on
-	Trained    [2]time.Time `json:"trained"` // row times it was fitted on
+	Loss       float64      `json:"loss"`           // mean primary loss on validation
+	Clip       *float64     `json:"clip,omitempty"` // 99th percentile of an unbounded loss on validation: a trial against this version clips there (S2)
+	Rows       int          `json:"rows"`           // it was fitted on
+	Trained    [2]time.Time `json:"trained"`        // row times it was fitted on
 	Made       time.Time    `json:"made"`
 	From       *time.Time   `json:"from,omitempty"` // answered from
 	Until      *time.Time   `json:"until,omitempty"`

@@ -174,7 +174,7 @@ type Decide struct {
 	FN        Money   `json:"fn"`
 }
 
-// Loss is a bounded per-row loss.
+// Loss is a per-row loss: log loss has a bound of its own, squared loss is clipped in trials (S2).
 type Loss string
 
 // The losses that promotion and rollback can test.

@@ -152,7 +152,7 @@ func (w *world) live(model, group string) {
 			w.decide(rondo.Decision{Model: model, Outcome: rondo.Started, Rule: "shadow", Version: challenger.ID, Cycle: challenger.Cycle, Numbers: []rondo.Fact{rondo.Numeric("margin", 0.0045)}})
 			spec := &rondo.Spec{Deploy: rondo.Deploy{Margin: 0.01, AtMost: 60 * 24 * time.Hour}}
 			var err error
-			trial, err = rollout.Begin(spec, rondo.NotWorse, champion.ID, challenger.ID, 0.45, past, 1150, w.clock.Now().Add(24*time.Hour))
+			trial, err = rollout.Begin(spec, rondo.NotWorse, champion.ID, challenger.ID, rollout.Scale{Past: past, UsualRows: 1150, Loss: 0.45}, w.clock.Now().Add(24*time.Hour))
 			w.ok(err)
 		}
 		if i%7 == 6 {

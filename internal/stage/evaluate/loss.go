@@ -63,6 +63,26 @@ func Losses(loss rondo.Loss, s *Scored) (losses, expected []float64, err error) 
 	return nil, nil, rondo.Errorf(rondo.Unsupported, "loss %s does not fit a %s task", loss, s.Kind)
 }
 
+// clipShare of the losses lie beyond a clip.
+const clipShare = 0.01
+
+// Clip is where the rows of an unbounded loss are clipped: its 99th percentile on validation rows (the nearest rank), or the
+// largest where that is 0. It is nil for a loss that has a bound of its own, and where validation has no loss at all.
+func Clip(loss rondo.Loss, validation []float64) *float64 {
+	if loss != rondo.SquaredLoss || len(validation) == 0 {
+		return nil
+	}
+	sorted := slices.Sorted(slices.Values(validation))
+	rank := len(sorted) - int(clipShare*float64(len(sorted)))
+	if sorted[rank-1] == 0 {
+		rank = len(sorted)
+	}
+	if sorted[rank-1] == 0 {
+		return nil
+	}
+	return &sorted[rank-1]
+}
+
 func logLoss(p float64) float64 { return -math.Log(max(p, floor)) }
 
 // Cost is what decisions at the threshold cost, in all and in dollars a row: fp for a row said to be positive that was

@@ -186,3 +186,24 @@ func TestLossesRefuseWhatIsNoAnswer(t *testing.T) {
 		t.Errorf("%v, %v, %v", losses, expected, err)
 	}
 }
+
+func TestClipIsWhatOneLossInAHundredExceeds(t *testing.T) {
+	losses := make([]float64, 250)
+	for i := range losses {
+		losses[(i*37)%250] = float64(i)
+	}
+	if c := Clip(rondo.SquaredLoss, losses); c == nil || *c != 247 || losses[0] != 0 || losses[37] != 1 {
+		t.Errorf("clip %v", c)
+	}
+	if c := Clip(rondo.LogLoss, losses); c != nil {
+		t.Errorf("a bounded loss is clipped at %v", *c)
+	}
+	rare := make([]float64, 250)
+	rare[9] = 3
+	if c := Clip(rondo.SquaredLoss, rare); c == nil || *c != 3 {
+		t.Errorf("of losses that are nearly all 0, clip %v", c)
+	}
+	if Clip(rondo.SquaredLoss, rare[:9]) != nil || Clip(rondo.SquaredLoss, nil) != nil {
+		t.Error("no loss at all has a clip")
+	}
+}

@@ -8,7 +8,7 @@
 // Shapes: a Scored has one target a row and one output a row, or one a class. Missing: there are no missing targets or
 // outputs here; a metric that cannot be measured (one class, no rows) leaves its bar inconclusive, with the reason, and
 // so does a slice of enough rows that cannot be measured. Log loss is bounded, because probabilities are floored at 1e-3;
-// squared error is not: who tests it bounds a day (stat.Promotion), and says so.
+// squared error is not: Clip is where a trial bounds it.
 package evaluate
 
 import (

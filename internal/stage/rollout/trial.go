@@ -4,6 +4,9 @@
 // (RULES S1-S9, stat.Promotion). The canary decides safety: InCanary picks its keys. After a promotion a Watch looks for
 // harm against the parent, with a new process (S21). Losses are per row and in the unit of evaluate.primary; days are UTC
 // and come in order, each once, when its labels are mature. Trial and Watch are JSON values that live between days.
+//
+// What a row of an unbounded loss says is clipped at a bound that was fixed before the trial (S2, clip.go); a trial whose
+// rows are clipped too often is undecided, and begins again with rows to come and a wider bound.
 package rollout
 
 import (
@@ -27,12 +30,13 @@ var ErrTooFewDays = stat.ErrFewDays
 // Verdict is what a day says.
 type Verdict string
 
-// The verdicts. TimeUp is inconclusive: the champion stays.
+// The verdicts. TimeUp and Clipped are inconclusive: the champion stays.
 const (
 	Continue Verdict = "continue"
 	Promote  Verdict = "promote"
 	Harm     Verdict = "harm"
 	TimeUp   Verdict = "time is up"
+	Clipped  Verdict = "clipped" // too many rows were: the clipped mean is not the mean
 	Passed   Verdict = "passed"
 )
 
@@ -47,23 +51,34 @@ type Trial struct {
 	Rows       int             `json:"rows"`
 	Gain       float64         `json:"gain"` // sum over rows of champion's loss less challenger's
 	Loss       float64         `json:"loss"` // sum over rows of the champion's loss
+	Clip       *Clip           `json:"clip,omitempty"`
 }
 
-// Begin starts a trial. past are daily means of d = loss(champion) - loss(challenger) on out-of-time days before the
-// trial; championLoss is the champion's mean loss on validation, of which spec.Deploy.Margin is a share.
-func Begin(spec *rondo.Spec, proof rondo.Proof, champion, challenger rondo.VersionID, championLoss float64,
-	past []float64, usualRows float64, from time.Time) (*Trial, error) {
-	margin := 0.0
+// Scale is what a trial is measured in: out-of-time days before it.
+type Scale struct {
+	Past      []float64 // daily means of d = loss(champion) - loss(challenger), clipped as the trial's
+	UsualRows float64   // of a day
+	Loss      float64   // the champion's mean loss on them, of which spec.Deploy.Margin is a share
+	Bound     *float64  // of |d| on a row; nil for a bounded loss
+	Begun     int       // how often the trial was begun, from 1; only a clipped one begins again
+}
+
+// Begin starts a trial. All beginnings of a clipped trial together may promote falsely with probability Alpha.
+func Begin(spec *rondo.Spec, proof rondo.Proof, champion, challenger rondo.VersionID, scale Scale, from time.Time) (*Trial, error) {
+	margin, alpha := 0.0, Alpha
 	if proof == rondo.NotWorse {
-		margin = spec.Deploy.Margin * championLoss
+		margin = spec.Deploy.Margin * scale.Loss
 	}
-	test, err := stat.NewPromotion(margin, Alpha, past, usualRows)
+	if scale.Bound != nil {
+		alpha = stat.HoldoutAlpha(Alpha, scale.Begun)
+	}
+	test, err := stat.NewPromotion(margin, alpha, scale.Past, scale.UsualRows)
 	if err != nil {
 		return nil, fmt.Errorf("begin the trial of %s: %w", challenger, err)
 	}
 	from = startOfDay(from)
 	return &Trial{Champion: champion, Challenger: challenger, Proof: proof, From: from,
-		AtMost: from.Add(spec.Deploy.AtMost), Test: test}, nil
+		AtMost: from.Add(spec.Deploy.AtMost), Test: test, Clip: newClip(scale)}, nil
 }
 
 func startOfDay(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
@@ -80,20 +95,28 @@ func (t *Trial) Day(day time.Time, champion, challenger []float64) Verdict {
 	t.Rows += len(champion)
 	t.Gain += gain
 	t.Loss += loss
+	if t.Clip != nil {
+		gain = t.Clip.add(champion, challenger)
+	}
 	d := stat.Day{Rows: len(champion), EndsWeek: (int(day.Sub(t.From)/(24*time.Hour))+1)%7 == 0}
 	if d.Rows > 0 {
 		d.Mean = gain / float64(d.Rows)
 	}
+	verdict := Continue
 	switch t.Test.Add(d) {
 	case stat.Promote:
-		return Promote
+		verdict = Promote
 	case stat.Harm:
-		return Harm
+		verdict = Harm
+	default:
+		if !day.Add(24 * time.Hour).Before(t.AtMost) {
+			verdict = TimeUp
+		}
 	}
-	if !day.Add(24 * time.Hour).Before(t.AtMost) {
-		return TimeUp
+	if (verdict != Continue || d.EndsWeek) && t.Clip != nil && tooMany(t.Clip.Beyond[0], t.Rows) {
+		return Clipped
 	}
-	return Continue
+	return verdict
 }
 
 func sums(champion, challenger []float64) (gain, loss float64) {
@@ -104,13 +127,13 @@ func sums(champion, challenger []float64) (gain, loss float64) {
 	return gain, loss
 }
 
-// DailyMean is the day's mean of d, as Begin wants it of the past. ok is false for a day without rows.
-func DailyMean(champion, challenger []float64) (mean float64, ok bool) {
-	if len(champion) == 0 {
-		return 0, false
+// Known is the scale that the trial's own days leave to a watch of what it promoted.
+func (t *Trial) Known() Scale {
+	s := Scale{Past: t.Test.Residuals, UsualRows: t.Test.UsualRows}
+	if t.Clip != nil {
+		s.Bound, s.Begun = &t.Clip.Bound, t.Clip.Begun
 	}
-	gain, _ := sums(champion, challenger)
-	return gain / float64(len(champion)), true
+	return s
 }
 
 // Numbers are the facts of the trial for its decision.
@@ -127,7 +150,7 @@ func (t *Trial) Numbers() []rondo.Fact {
 			rondo.Numeric("champion loss", t.Loss/float64(t.Rows)),
 			rondo.Numeric("challenger loss", (t.Loss-t.Gain)/float64(t.Rows)))
 	}
-	return facts
+	return append(facts, t.Clip.numbers(t.Gain, t.Rows)...)
 }
 
 // Watch looks for harm of a fresh champion against its parent, which stays in shadow.
@@ -139,31 +162,36 @@ type Watch struct {
 	Test     stat.Promotion  `json:"test"`
 	Rows     int             `json:"rows"`
 	Gain     float64         `json:"gain"` // sum over rows of the parent's loss less the champion's
+	Clip     *Clip           `json:"clip,omitempty"`
 }
 
 // BeginWatch starts the watch of a promotion at from, for spec.Deploy.Watch, at margin 0.
-func BeginWatch(spec *rondo.Spec, champion, parent rondo.VersionID, past []float64, usualRows float64, from time.Time) (*Watch, error) {
-	test, err := stat.NewPromotion(0, Alpha, past, usualRows)
+func BeginWatch(spec *rondo.Spec, champion, parent rondo.VersionID, scale Scale, from time.Time) (*Watch, error) {
+	test, err := stat.NewPromotion(0, Alpha, scale.Past, scale.UsualRows)
 	if err != nil {
 		return nil, fmt.Errorf("begin the watch of %s: %w", champion, err)
 	}
 	from = startOfDay(from.Add(24*time.Hour - time.Microsecond)) // whole days only
-	return &Watch{Champion: champion, Parent: parent, From: from, Until: from.Add(spec.Deploy.Watch), Test: test}, nil
+	return &Watch{Champion: champion, Parent: parent, From: from, Until: from.Add(spec.Deploy.Watch), Test: test, Clip: newClip(scale)}, nil
 }
 
-// Day counts one mature day: Harm at any, Passed when the watch has lasted.
+// Day counts one mature day: Harm at any, Passed when the watch has lasted. A row that is clipped where the champion lost
+// makes harm look smaller, and is no reason to doubt it; gains that are clipped too often are.
 func (w *Watch) Day(day time.Time, parent, champion []float64) Verdict {
 	if day.Before(w.From) {
 		return Continue
 	}
 	gain, _ := sums(parent, champion)
 	d := stat.Day{Rows: len(parent)}
+	w.Rows += d.Rows
+	w.Gain += gain
+	if w.Clip != nil {
+		gain = w.Clip.add(parent, champion)
+	}
 	if d.Rows > 0 {
 		d.Mean = gain / float64(d.Rows)
 	}
-	w.Rows += d.Rows
-	w.Gain += gain
-	if w.Test.Add(d) == stat.Harm {
+	if w.Test.Add(d) == stat.Harm && !(w.Clip != nil && tooMany(w.Clip.Above, w.Rows)) {
 		return Harm
 	}
 	if !day.Add(24 * time.Hour).Before(w.Until) {
@@ -182,7 +210,7 @@ func (w *Watch) Numbers() []rondo.Fact {
 	if w.Rows > 0 {
 		facts = append(facts, rondo.Numeric("gain on the parent, a row", w.Gain/float64(w.Rows)))
 	}
-	return facts
+	return append(facts, w.Clip.numbers(w.Gain, w.Rows)...)
 }
 
 // InCanary says whether a key's requests are the challenger's: sticky for one salt, and about share of all keys.

@@ -52,7 +52,8 @@ func (d *days) next() (champion, challenger []float64) {
 func (d *days) past(n int) []float64 {
 	var out []float64
 	for range n {
-		mean, _ := DailyMean(d.next())
+		champion, challenger := d.next()
+		mean, _ := dailyMean(Pair{champion, challenger}, nil)
 		out = append(out, mean)
 	}
 	return out
@@ -60,7 +61,7 @@ func (d *days) past(n int) []float64 {
 
 func begin(t *testing.T, s *rondo.Spec, proof rondo.Proof, d *days) *Trial {
 	t.Helper()
-	trial, err := Begin(s, proof, "m/1", "m/2", .8, d.past(28), float64(d.rows), from)
+	trial, err := Begin(s, proof, "m/1", "m/2", Scale{Past: d.past(28), UsualRows: float64(d.rows), Loss: .8}, from)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,17 +178,17 @@ func TestTimeIsUpAtMostAndEarlierDaysDoNotCount(t *testing.T) {
 
 func TestTrialBeginsOnAWholeDayWithAScale(t *testing.T) {
 	d := &days{rng: seed.Seed(11).Rand("begin"), rows: 50}
-	trial, err := Begin(spec(.01), rondo.Better, "m/1", "m/2", .8, d.past(28), 50, from.Add(7*time.Hour))
+	trial, err := Begin(spec(.01), rondo.Better, "m/1", "m/2", Scale{Past: d.past(28), UsualRows: 50, Loss: .8}, from.Add(7*time.Hour))
 	if err != nil || !trial.From.Equal(from) || !trial.AtMost.Equal(from.Add(35*oneDay)) {
 		t.Errorf("%+v, %v", trial, err)
 	}
-	if _, err := Begin(spec(.01), rondo.Better, "m/1", "m/2", .8, d.past(27), 50, from); !errors.Is(err, ErrTooFewDays) {
+	if _, err := Begin(spec(.01), rondo.Better, "m/1", "m/2", Scale{Past: d.past(27), UsualRows: 50, Loss: .8}, from); !errors.Is(err, ErrTooFewDays) {
 		t.Errorf("27 days: %v", err)
 	}
-	if _, err := Begin(spec(.01), rondo.NotWorse, "m/1", "m/2", math.NaN(), d.past(28), 50, from); err == nil {
+	if _, err := Begin(spec(.01), rondo.NotWorse, "m/1", "m/2", Scale{Past: d.past(28), UsualRows: 50, Loss: math.NaN()}, from); err == nil {
 		t.Error("a margin of a loss that was not measured")
 	}
-	if _, ok := DailyMean(nil, nil); ok {
+	if _, ok := dailyMean(Pair{}, nil); ok {
 		t.Error("a day without rows has a mean")
 	}
 }
@@ -196,7 +197,7 @@ func TestTrialAndWatchGoOnAfterJSON(t *testing.T) {
 	d := &days{rng: seed.Seed(12).Rand("json"), rows: 50, gain: -.001}
 	a := begin(t, spec(.005), rondo.NotWorse, d)
 	b := begin(t, spec(.005), rondo.NotWorse, &days{rng: seed.Seed(12).Rand("json"), rows: 50, gain: -.001})
-	w, err := BeginWatch(spec(0), "m/2", "m/1", d.past(28), 50, from)
+	w, err := BeginWatch(spec(0), "m/2", "m/1", Scale{Past: d.past(28), UsualRows: 50}, from)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +236,7 @@ func TestWatchRollsBackHarmAndPassesInTime(t *testing.T) {
 	for k := range 50 {
 		for _, gain := range []float64{-.03, 0} {
 			d := &days{rng: seed.Seed(13).Rand(fmt.Sprint(k, gain)), r: .3, rows: 100, gain: gain}
-			w, err := BeginWatch(spec(0), "m/2", "m/1", d.past(28), 100, from.Add(time.Hour))
+			w, err := BeginWatch(spec(0), "m/2", "m/1", Scale{Past: d.past(28), UsualRows: 100}, from.Add(time.Hour))
 			if err != nil || !w.From.Equal(from.Add(oneDay)) || !w.Until.Equal(from.Add(8*oneDay)) {
 				t.Fatalf("%+v, %v", w, err)
 			}
@@ -261,7 +262,7 @@ func TestWatchRollsBackHarmAndPassesInTime(t *testing.T) {
 	if harmed < 48 || passed < 48 {
 		t.Errorf("harm found in %d, passed without harm in %d of 50", harmed, passed)
 	}
-	whole, err := BeginWatch(spec(0), "m/2", "m/1", (&days{rng: seed.Seed(1).Rand("w"), rows: 50}).past(28), 50, from)
+	whole, err := BeginWatch(spec(0), "m/2", "m/1", Scale{Past: (&days{rng: seed.Seed(1).Rand("w"), rows: 50}).past(28), UsualRows: 50}, from)
 	if err != nil || !whole.From.Equal(from) {
 		t.Errorf("from midnight on: %+v, %v", whole, err)
 	}
