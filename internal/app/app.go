@@ -227,15 +227,26 @@ func (a *App) URL() string { return "http://" + a.listener.Addr().String() }
 // Client speaks to this installation as its owner, over HTTP like anybody.
 func (a *App) Client() *api.Client { return api.NewClient(a.URL(), a.Token) }
 
-// Run serves, logs and conducts until ctx ends; nothing it started outlives it.
+// Run serves, logs and conducts until ctx ends; nothing it started outlives it. A log that can no longer be synced ends it
+// too, with the log's error: a start finds out what the disk holds.
 func (a *App) Run(ctx context.Context, ready func()) error {
 	logCtx, stopLog := context.WithCancel(context.WithoutCancel(ctx)) // the log ends after the last request
 	defer stopLog()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	logDone := make(chan error, 1)
-	go func() { logDone <- a.Log.Run(logCtx) }()
+	go func() {
+		err := a.Log.Run(logCtx)
+		stop() // it was told to, or is broken
+		logDone <- err
+	}()
 	err := a.run(ctx, ready)
 	stopLog()
-	return errors.Join(err, <-logDone)
+	logErr := <-logDone
+	if broken := a.Log.Err(); broken != nil {
+		return fmt.Errorf("the server has ended: %w", broken)
+	}
+	return errors.Join(err, logErr)
 }
 
 func (a *App) run(ctx context.Context, ready func()) error {
@@ -249,7 +260,7 @@ func (a *App) run(ctx context.Context, ready func()) error {
 		return err
 	}
 	door := api.New(api.Options{Serve: a.Serve, Control: api.Verbs(a.Control, a), Console: a.pages(),
-		Tokens: func() []api.Token { return *a.valid.Load() }, Logger: a.Logger})
+		Tokens: func() []api.Token { return *a.valid.Load() }, Ready: a.Log.Err, Logger: a.Logger})
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return door.Run(ctx, a.listener) })
 	if err := a.startMeter(); err != nil {

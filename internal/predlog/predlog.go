@@ -9,7 +9,8 @@
 // Durability: AppendDurable returns after the record is synced; many wait for one sync. Append returns at once; Run
 // writes and syncs what is queued every FlushEvery. When the queue is full Append refuses, and Dropped counts it.
 // A full disk is an error of kind rondo.Unavailable: what was not acknowledged will never be read, what is queued stays
-// queued, and the log goes on when there is room. After a failed sync nothing is accepted until the log is opened again.
+// queued, and the log goes on when there is room. After a failed sync nobody knows what the disk holds: Run ends with the
+// error, nothing is accepted any more, and whoever runs the log has to end too, so that the next Open finds out.
 //
 // Readers see every record that was written, and At also what is still queued. A torn tail is cut when the log is opened
 // (Report); damage to records that were synced is ErrCorrupt and names the offset.
@@ -170,6 +171,7 @@ type Log struct {
 
 	urgent chan struct{} // somebody waits for a sync
 	dirty  chan struct{} // the queue is no longer empty
+	failed chan struct{} // closed when the log is broken
 }
 
 // file is what the writer needs of a segment's file.
@@ -194,7 +196,7 @@ func openLog(dir string, clk clock.Clock, opt Options, create func(string) (file
 	}
 	l := &Log{
 		dir: dir, clk: clk, opt: opt.withDefaults(), create: create,
-		urgent: make(chan struct{}, 1), dirty: make(chan struct{}, 1),
+		urgent: make(chan struct{}, 1), dirty: make(chan struct{}, 1), failed: make(chan struct{}),
 	}
 	if err := l.find(); err != nil {
 		return nil, err

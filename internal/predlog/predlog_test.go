@@ -344,7 +344,8 @@ func TestAfterAFailedSyncNothingIsAcceptedAndNobodyWaits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, l)
+	ran := make(chan error, 1)
+	go func() { ran <- l.Run(t.Context()) }()
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -363,6 +364,34 @@ func TestAfterAFailedSyncNothingIsAcceptedAndNobodyWaits(t *testing.T) {
 	wg.Wait()
 	if _, err := l.Append(&Record{Kind: Event, Model: "m", Table: rows(1, "x")}); rondo.KindOf(err) != rondo.Unavailable {
 		t.Fatal(err)
+	}
+	if err := <-ran; !errors.Is(err, unix.EIO) || l.Err() == nil {
+		t.Errorf("whoever runs the log is told %v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A sync that fails while nobody waits ends Run too, and so does that of a new segment.
+func TestRunEndsWithAnyFailedSync(t *testing.T) {
+	for syncs := 1; syncs < 8; syncs++ {
+		left := syncs
+		l, err := openLog(t.TempDir(), clock.NewVirtual(start), Options{SegmentBytes: 200, FlushEvery: time.Millisecond}, func(path string) (file, error) {
+			f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
+			return deaf{f, &left}, err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ran := make(chan error, 1)
+		go func() { ran <- l.Run(t.Context()) }()
+		for err == nil {
+			_, err = l.Append(&Record{Kind: Prediction, Model: "m", Table: rows(1, "x")})
+		}
+		if err := <-ran; rondo.KindOf(err) != rondo.Unavailable || !errors.Is(err, unix.EIO) {
+			t.Errorf("after %d syncs Run ended with %v", syncs, err)
+		}
 	}
 }
 

@@ -91,12 +91,14 @@ func (l *Log) newSegment(first uint64) error {
 	if err == nil {
 		_, err = f.Write(header(first))
 	}
-	if err == nil {
+	written := err == nil
+	if written {
 		err = f.Sync()
 	}
 	if err == nil {
 		err = syncDir(l.dir)
 	}
+	deaf := written && err != nil && !full(err)
 	var s *segment
 	if err == nil {
 		s, err = openSegment(path, first)
@@ -104,6 +106,9 @@ func (l *Log) newSegment(first uint64) error {
 	if err != nil {
 		_ = f.Close()
 		_ = os.Remove(path) // an empty segment; the next try makes it again
+		if deaf {
+			return l.breakDown("a segment of the prediction log could not be synced", err)
+		}
 		return unavailable("start a segment", err)
 	}
 	l.mu.Lock()
@@ -126,9 +131,11 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
+func full(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
+
 func unavailable(doing string, err error) error {
 	message := "the prediction log cannot " + doing
-	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+	if full(err) {
 		message += "; the disk is full: make room, nothing that was acknowledged is lost"
 	}
 	return &rondo.Error{Kind: rondo.Unavailable, Message: message, Err: err}

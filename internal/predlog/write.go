@@ -201,7 +201,7 @@ func (l *Log) wake() error {
 	return nil
 }
 
-// Run writes and syncs what is queued until ctx ends, then once more.
+// Run writes and syncs what is queued until ctx ends, then once more. It ends by itself when the log is broken.
 func (l *Log) Run(ctx context.Context) error {
 	l.setRunning(true)
 	timer := time.NewTimer(l.opt.FlushEvery)
@@ -214,6 +214,9 @@ func (l *Log) Run(ctx context.Context) error {
 			timer.Reset(l.opt.FlushEvery)
 		case <-timer.C:
 			l.tryFlush(timer)
+		case <-l.failed:
+			l.setRunning(false)
+			return l.Err()
 		case <-ctx.Done():
 			l.setRunning(false) // from here on whoever waits flushes; what was queued before is flushed here
 			return l.flush()
@@ -229,15 +232,9 @@ func (l *Log) setRunning(running bool) {
 
 // tryFlush flushes; the waiters were told of a failure, and what stays queued is tried again.
 func (l *Log) tryFlush(timer *time.Timer) {
-	if err := l.flush(); err != nil && l.usable() {
+	if err := l.flush(); err != nil && l.Err() == nil {
 		timer.Reset(l.opt.FlushEvery)
 	}
-}
-
-func (l *Log) usable() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.broken == nil
 }
 
 // flush writes and syncs all that is queued now and tells those who wait.
@@ -313,9 +310,7 @@ func (l *Log) write(batch []byte) error {
 		return errors.Join(unavailable("write", err), l.restore(size))
 	}
 	if err := l.active.Sync(); err != nil {
-		// What the disk holds is unknown from here on.
-		l.breakDown(&rondo.Error{Kind: rondo.Unavailable, Message: "the prediction log could not be synced; open it again", Err: err})
-		return l.brokenError()
+		return l.breakDown("the prediction log could not be synced", err)
 	}
 	fail.At("predlog/synced")
 	s.size.Store(size + int64(len(batch)))
@@ -332,25 +327,29 @@ func (l *Log) restore(size int64) error {
 		_, err = l.active.Seek(headerBytes+size, 0)
 	}
 	if err != nil {
-		l.breakDown(&rondo.Error{Kind: rondo.Unavailable, Message: "the prediction log has a half-written record; open it again", Err: err})
-		return l.brokenError()
+		return l.breakDown("the prediction log has a half-written record", err)
 	}
 	return nil
 }
 
-func (l *Log) breakDown(err error) {
+// breakDown ends the log: it has to be opened again. The flusher calls it, once.
+func (l *Log) breakDown(message string, err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.broken = err
+	l.broken = &rondo.Error{Kind: rondo.Unavailable, Message: message + "; what the disk holds is found out at the next start", Err: err}
+	close(l.failed)
+	return l.broken
 }
 
-func (l *Log) brokenError() error {
+// Err is why the log has to be opened again; nil while it works.
+func (l *Log) Err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.broken
 }
 
-// Close writes what is queued and the mark of an orderly end, unless that is the last one already. The caller has ended Run and all readers.
+// Close writes what is queued and the mark of an orderly end, unless that is the last one already. The caller has ended Run
+// and all readers. Of a broken log, which Run has told of, Close says nothing again.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	if l.closed {
@@ -364,8 +363,12 @@ func (l *Log) Close() error {
 		f.put(b)
 		l.queue = append(l.queue, b...)
 	}
+	broken := l.broken != nil
 	l.mu.Unlock()
-	err := l.flush()
+	var err error
+	if !broken {
+		err = l.flush()
+	}
 	if cerr := l.active.Close(); err == nil && cerr != nil {
 		err = fmt.Errorf("close the log: %w", cerr)
 	}

@@ -33,11 +33,10 @@ import (
 // Options of a server. Serve, Tokens and Logger have to be given.
 type Options struct {
 	Serve   *serve.Server
-	Control http.Handler              // everything else under /v1/: the verbs; nil: none
-	Console http.Handler              // everything else; nil: none
-	Tokens  func() []Token            // those that are valid now; called by every request
-	Ready   func() error              // nil while the installation can answer
-	Metrics []func(w io.Writer) error // what else /metrics says
+	Control http.Handler   // everything else under /v1/: the verbs; nil: none
+	Console http.Handler   // everything else; nil: none
+	Tokens  func() []Token // those that are valid now; called by every request
+	Ready   func() error   // nil while the installation can answer
 	Logger  *slog.Logger
 	MaxBody int64 // 16 MiB
 	MaxRows int   // 100,000
@@ -174,7 +173,7 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) metrics(w http.ResponseWriter, _ *http.Request, _ string) error {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	for _, write := range append([]func(io.Writer) error{s.opt.Serve.WriteMetrics, s.timed.write}, s.opt.Metrics...) {
+	for _, write := range []func(io.Writer) error{s.opt.Serve.WriteMetrics, s.timed.write} {
 		if err := write(w); err != nil {
 			return nil // the caller is gone
 		}

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -239,6 +240,13 @@ func TestUnknownModelAndHealth(t *testing.T) {
 		if err != nil || !strings.Contains(string(body), want) {
 			t.Errorf("%s: %s, %v", path, body, err)
 		}
+	}
+	deaf := New(Options{Serve: h.serve, Tokens: func() []Token { return nil }, Logger: slog.New(slog.DiscardHandler),
+		Ready: func() error { return rondo.Errorf(rondo.Unavailable, "the log is broken") }})
+	answer := httptest.NewRecorder()
+	deaf.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	if answer.Code != http.StatusServiceUnavailable || !strings.Contains(answer.Body.String(), "the log is broken") {
+		t.Errorf("a server that cannot log is ready: %d %s", answer.Code, answer.Body)
 	}
 }
 
