@@ -21,11 +21,14 @@ import (
 	"rondo.dev/rondo/internal/transform"
 )
 
-// endpoint is what serving holds of a model. It is made once per declaration: live history goes on from version to
-// version, and is made anew only when another declaration's version becomes champion.
+// endpoint is what serving holds of a model. Live history goes on from version to version; it is made anew only when the
+// champion has another declaration, was trained with another row program (columns of the source, tables looked up), or on
+// rows that miss other columns.
 type endpoint struct {
-	spec rondo.Digest
-	open *serve.Endpoint
+	spec, rows rondo.Digest
+	request    []string // columns that a request may name
+	required   []string // those it has to
+	open       *serve.Endpoint
 }
 
 // routed is one route with all it names.
@@ -191,17 +194,18 @@ func read(tx store.Tx, route store.Route) (r routed, err error) {
 
 func (a *App) route(ctx context.Context, r routed) (serve.Route, error) {
 	out := serve.Route{Generation: r.route.Generation, Share: r.route.Share, Salt: r.route.Salt}
+	var err error
+	if out.Profile, err = a.profile(ctx, r.dataset); err != nil {
+		return out, err
+	}
 	e, ok := a.endpoints[r.route.Model]
-	if !ok || e.spec != r.champion.Spec {
-		open, err := a.endpoint(ctx, r)
-		if err != nil {
+	if !ok || e.spec != r.champion.Spec || e.rows != r.dataset.Rows || !slices.Equal(e.required, required(e.request, out.Profile)) {
+		if e, err = a.endpoint(ctx, r, out.Profile); err != nil {
 			return out, err
 		}
-		e = endpoint{spec: r.champion.Spec, open: open}
 		a.endpoints[r.route.Model] = e
 	}
 	out.Endpoint = e.open
-	var err error
 	if out.Champion, err = a.version(ctx, r.champion); err != nil {
 		return out, err
 	}
@@ -213,10 +217,32 @@ func (a *App) route(ctx context.Context, r routed) (serve.Route, error) {
 	return out, out.Fits()
 }
 
-func (a *App) endpoint(ctx context.Context, r routed) (*serve.Endpoint, error) {
+// required are the columns that training never saw missing, so a request has to name them (R12).
+func required(columns []string, seen *profile.Profile) (out []string) {
+	for _, name := range columns {
+		if p := seen.Column(name); p != nil && p.Nulls == 0 {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func (a *App) profile(ctx context.Context, d *rondo.Dataset) (*profile.Profile, error) {
+	b, err := a.Objects.Get(ctx, d.Profile)
+	if err != nil {
+		return nil, fmt.Errorf("profile of dataset %s: %w", d.ID, err)
+	}
+	seen, err := profile.Parse(b)
+	if err != nil {
+		return nil, fmt.Errorf("profile of dataset %s: %w", d.ID, err)
+	}
+	return seen, nil
+}
+
+func (a *App) endpoint(ctx context.Context, r routed, seen *profile.Profile) (e endpoint, err error) {
 	rows, err := a.Data.Rows(ctx, r.model.Spec, r.dataset)
 	if err != nil {
-		return nil, err
+		return e, err
 	}
 	signature := rows.Signature()
 	types := make(map[string]column.Type, len(signature.Columns))
@@ -225,28 +251,22 @@ func (a *App) endpoint(ctx context.Context, r routed) (*serve.Endpoint, error) {
 	}
 	set, err := history.Compile(r.model.Spec.Data.History, types)
 	if err != nil {
-		return nil, err
+		return e, err
 	}
 	facts, err := data.Facts(ctx, a.Objects, r.dataset)
 	if err != nil {
-		return nil, err
+		return e, err
 	}
-	b, err := a.Objects.Get(ctx, r.dataset.Profile)
-	if err != nil {
-		return nil, fmt.Errorf("profile of dataset %s: %w", r.dataset.ID, err)
-	}
-	seen, err := profile.Parse(b)
-	if err != nil {
-		return nil, fmt.Errorf("profile of dataset %s: %w", r.dataset.ID, err)
-	}
+	e = endpoint{spec: r.champion.Spec, rows: r.dataset.Rows, request: signature.Names(transform.Request)}
+	e.required = required(e.request, seen)
 	for i := range signature.Columns {
-		c := &signature.Columns[i]
-		if p := seen.Column(c.Name); p != nil && p.Nulls == 0 {
-			c.Nullable = false // training never saw it missing, so a request has to name it (R12)
+		if c := &signature.Columns[i]; slices.Contains(e.required, c.Name) {
+			c.Nullable = false
 		}
 	}
-	return a.Serve.Open(ctx, serve.Model{Spec: r.model.Spec, Revision: r.model.Revision, Rows: rows, Signature: signature,
-		History: set, Facts: facts, Profile: seen})
+	e.open, err = a.Serve.Open(ctx, serve.Model{Spec: r.model.Spec, Revision: r.model.Revision, Rows: rows, Signature: signature,
+		History: set, Facts: facts})
+	return e, err
 }
 
 func (a *App) version(ctx context.Context, v *rondo.Version) (*serve.Version, error) {

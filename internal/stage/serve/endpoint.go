@@ -9,7 +9,6 @@ import (
 	"rondo.dev/rondo/internal/lib/column"
 	"rondo.dev/rondo/internal/lib/rowhash"
 	"rondo.dev/rondo/internal/predlog"
-	"rondo.dev/rondo/internal/profile"
 	"rondo.dev/rondo/internal/rondo"
 	"rondo.dev/rondo/internal/transform"
 )
@@ -22,7 +21,6 @@ type Endpoint struct {
 	revision int
 	spec     *rondo.Spec
 	rows     *transform.Rows
-	profile  *profile.Profile
 	sig      transform.Signature
 	set      *history.Set
 	live     *history.Live
@@ -54,7 +52,7 @@ func newEndpoint(m Model, opt Options) (*Endpoint, error) {
 	close(done)
 	e := &Endpoint{
 		name: m.Spec.Name, kind: m.Spec.Task.Kind, revision: m.Revision, spec: m.Spec, rows: m.Rows, sig: m.Signature,
-		profile: m.Profile, set: m.History, live: history.NewLive(m.History, history.LiveOptions{}), numbers: transform.NewNumbers(opt.OpenKeys),
+		set: m.History, live: history.NewLive(m.History, history.LiveOptions{}), numbers: transform.NewNumbers(opt.OpenKeys),
 		target: m.Spec.Task.Target, makes: map[string]bool{}, tail: done,
 		open:   openKeys{limit: opt.OpenKeys, now: map[rowhash.Key]place{}},
 		seen:   memory{limit: opt.Remember, at: map[asked]remembered{}},

@@ -19,13 +19,13 @@ const (
 )
 
 // badFeed says why a feed is to be set aside whole, or "".
-func (e *Endpoint) badFeed(frame *transform.Frame) (string, error) {
+func (r *Route) badFeed(frame *transform.Frame) (string, error) {
 	rows := frame.Table.Rows()
 	if rows < feedRows {
 		return "", nil
 	}
-	if e.profile != nil {
-		failed, err := profile.CheckBatch(e.spec.Data.BatchChecks, e.profile, frame.Table)
+	if r.Profile != nil {
+		failed, err := profile.CheckBatch(r.Endpoint.spec.Data.BatchChecks, r.Profile, frame.Table)
 		if err != nil {
 			return "", fmt.Errorf("check a feed: %w", err)
 		}

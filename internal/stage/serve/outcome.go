@@ -45,7 +45,7 @@ func (s *Server) Events(ctx context.Context, model string, rows *column.Table, m
 	if err := notAhead(frame, s.clk.Now().UnixMicro()); err != nil {
 		return nil, err
 	}
-	if reason, err := e.badFeed(frame); err != nil || reason != "" {
+	if reason, err := route.badFeed(frame); err != nil || reason != "" {
 		return nil, s.setAside(e, raw, reason, meta, err)
 	}
 	if err := s.number(ctx, e, frame); err != nil {

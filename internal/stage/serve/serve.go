@@ -84,8 +84,6 @@ type Model struct {
 	Signature transform.Signature // as observed in training; zero: that of Rows
 	History   *history.Set
 	Facts     history.Facts // of the source, in order of arrival; zero: none
-	// Profile is of the rows that the champion was trained on: what whole feeds are held against. Nil: they are not.
-	Profile *profile.Profile
 }
 
 // Version is a loaded version. Its Model is closed when no route and no request uses it any more.
@@ -107,6 +105,7 @@ type Route struct {
 	Challenger *Version // nil: none
 	Share      float64  // of keys that the challenger answers
 	Salt       string
+	Profile    *profile.Profile // of the rows that the champion was trained on: what whole feeds are held against; nil: they are not
 	// Failed says why no version can answer: then Endpoint and Champion are nil, and requests are rondo.Unavailable.
 	Failed error
 }
