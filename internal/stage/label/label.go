@@ -79,7 +79,10 @@ func Rows(ctx context.Context, log *predlog.Log, model string, from, to, asOf ti
 			return j
 		}
 		asked, events := newJoin(from, to, false), newEvents()
-		q := predlog.Query{Model: model, FromAt: from.Add(-predlog.MaxAhead).UnixMicro(), ToAt: asOf.UnixMicro() + 1}
+		q := predlog.Query{
+			Model: model, Kinds: []predlog.Kind{predlog.Prediction, predlog.Feedback, predlog.Event}, // of a feed that was set aside nothing is learned
+			FromAt: from.Add(-predlog.MaxAhead).UnixMicro(), ToAt: asOf.UnixMicro() + 1,
+		}
 		give := func(j *join) bool {
 			done, err := j.result()
 			if err != nil {

@@ -267,3 +267,19 @@ func BenchmarkMonth(b *testing.B) {
 		}
 	})
 }
+
+func TestNothingIsLearnedFromAFeedThatWasSetAside(t *testing.T) {
+	log := openLog(t, clock.NewVirtual(start), predlog.Options{})
+	appendRecord(t, log, predlog.Event, table("x", ints(column.Int64, 1, 2), "late", ints(column.Int64, 0, 1)))
+	appendRecord(t, log, predlog.SetAside, table("x", ints(column.Int64, 3, 4, 5), "late", ints(column.Int64, 1, 1, 1)))
+	rows := 0
+	for t0, err := range label.Rows(t.Context(), log, "m", start.Add(-time.Hour), start.Add(time.Hour), start.Add(time.Hour)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows += t0.Rows()
+	}
+	if rows != 2 {
+		t.Errorf("%d rows", rows)
+	}
+}
