@@ -125,6 +125,9 @@ func (a *App) open(ctx context.Context) (err error) {
 	if a.Objects, err = folder.Open(filepath.Join(a.Home, "objects"), a.Clock); err != nil {
 		return err
 	}
+	if err := a.Objects.Tidy(ctx); err != nil { // this process holds the home: nobody is writing there
+		return err
+	}
 	if a.Log, err = predlog.Open(filepath.Join(a.Home, "log"), a.Clock, predlog.Options{}); err != nil {
 		return err
 	}

@@ -211,3 +211,105 @@ func TestManyFirstRecordsBeginOnce(t *testing.T) {
 		t.Fatalf("%d records from offset %d on", len(got), got[0].Offset)
 	}
 }
+
+// diary is a file that notes what is done to it.
+type diary struct {
+	file
+	said *[]string
+}
+
+func (d diary) Truncate(size int64) error {
+	*d.said = append(*d.said, "cut")
+	return d.file.Truncate(size)
+}
+
+func (d diary) Sync() error {
+	*d.said = append(*d.said, "sync")
+	return d.file.Sync()
+}
+
+func TestACutTailIsSyncedBeforeTheLogGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	path, _ := durableLog(t, dir, 2)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, whole[:len(whole)-3], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	l, err := openLog(dir, clock.NewVirtual(start), Options{}, func(at string) (file, error) {
+		if at != path {
+			said = append(said, "next")
+		}
+		f, err := os.OpenFile(at, os.O_WRONLY|os.O_CREATE, 0o600)
+		return diary{f, &said}, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.closeSegments()
+	if len(said) < 3 || said[0] != "cut" || said[1] != "sync" || said[2] != "next" {
+		t.Errorf("what was done, in order: %v", said)
+	}
+}
+
+// A person removes the oldest segments of a log that is not open: what is left is read, and offsets go on.
+func TestALogWithoutItsOldestSegmentsIsReadFromWhatIsLeft(t *testing.T) {
+	dir := t.TempDir()
+	opt := Options{SegmentBytes: 900}
+	l, err := Open(dir, clock.NewVirtual(start), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var given []Record
+	for range 40 {
+		r := Record{Kind: Event, Model: "m", Table: rows(3, "text")}
+		if _, err := l.Append(&r); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.flush(); err != nil {
+			t.Fatal(err)
+		}
+		given = append(given, r)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	paths, err := filepath.Glob(filepath.Join(dir, "*.log"))
+	if err != nil || len(paths) < 5 {
+		t.Fatal(paths, err)
+	}
+	for _, path := range paths[:3] {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if l, err = Open(dir, clock.NewVirtual(start), opt); err != nil {
+		t.Fatal(err)
+	}
+	defer l.closeSegments()
+	got := collect(t, l, Query{})
+	want := given[len(given)-len(got):]
+	if len(got) == 0 || len(got) == len(given) || l.End() <= given[39].Offset {
+		t.Fatalf("%d of %d records, end %d", len(got), len(given), l.End())
+	}
+	for i := range got {
+		if !same(got[i], want[i]) {
+			t.Fatalf("record %d differs", i)
+		}
+	}
+	if _, err := l.At(given[0].Offset); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a removed record: %v", err)
+	}
+	for r, err := range l.Back(Query{}) {
+		if err != nil || !same(r, want[len(want)-1]) {
+			t.Fatal(err)
+		}
+		want = want[:len(want)-1]
+	}
+	if len(want) > 0 {
+		t.Errorf("%d records are not read back", len(want))
+	}
+}

@@ -290,7 +290,7 @@ func (l *Log) recover() error {
 	fileEnd := last.end()
 	if cut := int64(fileEnd - last.first - uint64(size)); cut > 0 {
 		l.report.Cut, l.report.CutAt = cut, last.first+uint64(size)
-		if err := os.Truncate(last.path, headerBytes+size); err != nil {
+		if err := l.cut(last, size); err != nil {
 			return fmt.Errorf("cut the torn tail of %s: %w", last.path, err)
 		}
 		last.size.Store(size)
@@ -301,6 +301,18 @@ func (l *Log) recover() error {
 	}
 	l.report.Lost = last.first + uint64(size)
 	return l.goOn(fileEnd + gap)
+}
+
+// cut takes a torn tail off for good: the segment will not be the last one, and nobody looks for a torn tail in the others.
+func (l *Log) cut(s *segment, size int64) error {
+	f, err := l.create(s.path)
+	if err != nil {
+		return err
+	}
+	if err = f.Truncate(headerBytes + size); err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
 
 // newestArrival is the arrival of the newest record: in the last segment's first size bytes, or in the one before.

@@ -48,6 +48,17 @@ func header(first uint64) []byte {
 	return binary.LittleEndian.AppendUint32(b, checksum(b))
 }
 
+func writeHeader(path string, first uint64) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(header(first)); err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
 func openSegment(path string, first uint64) (*segment, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -66,7 +77,7 @@ func openSegment(path string, first uint64) (*segment, error) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	if n < headerBytes { // killed while it was made: nothing was ever acknowledged in it
-		if err := os.WriteFile(path, header(first), 0o600); err != nil {
+		if err := writeHeader(path, first); err != nil {
 			_ = f.Close()
 			return nil, fmt.Errorf("make %s whole: %w", path, err)
 		}

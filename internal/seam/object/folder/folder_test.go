@@ -150,10 +150,20 @@ func TestSweepRemovesWhatACrashLeftHalfWritten(t *testing.T) {
 	if _, err := os.Stat(old); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("old is there: %v", err)
 	}
-	for _, path := range []string{young, filepath.Join(dir, "README")} { // may be in use; is not ours
+	readme := filepath.Join(dir, "README")
+	for _, path := range []string{young, readme} { // may be in use; is not ours
 		if _, err := os.Stat(path); err != nil {
 			t.Error(err)
 		}
+	}
+	if err := s.Tidy(t.Context()); err != nil { // nobody uses it
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(young); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("young is there after tidying: %v", err)
+	}
+	if _, err := os.Stat(readme); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"time"
 
 	"rondo.dev/rondo/internal/lib/clock"
@@ -42,6 +43,19 @@ func (s *Store) Sweep(ctx context.Context, keep func(rondo.Digest) bool, age tim
 		return removed, explain("sweeping temporary files", err)
 	}
 	return removed, nil
+}
+
+// Tidy removes all that was left half written, however young. It is for the process that owns the folder, before anything
+// is put.
+func (s *Store) Tidy(ctx context.Context) error {
+	err := s.each(ctx, temporary, func(name string) error {
+		_, err := s.removeOld(temporary+"/"+name, clock.Wall{}, math.MinInt64)
+		return err
+	})
+	if err != nil {
+		return explain("removing temporary files", err)
+	}
+	return nil
 }
 
 // each calls f with the name of every entry of a subfolder; none there is no entry.
