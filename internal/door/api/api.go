@@ -8,7 +8,7 @@
 // rondo.Kind into a status. Nothing is logged of rows or tokens.
 //
 // Tokens are compared by SHA-256 in constant time over all tokens there are. Scopes: predict, feedback, events, read,
-// admin (which is all of them). GET /healthz and /readyz need none.
+// admin (which is all of them). GET /healthz, /readyz and /v1/openapi.json, which describes all of this, need none.
 //
 // Limits: 16 MiB a body, 100,000 rows, 16 KiB of headers, a minute to read and to answer.
 package api
@@ -69,21 +69,12 @@ func New(opt Options) *Server {
 	}
 	s := &Server{opt: opt, log: opt.Logger}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/models/{model}/predictions", s.rows(ScopePredict, s.predictions))
-	mux.HandleFunc("POST /v1/models/{model}/events", s.rows(ScopeEvents, s.events))
-	mux.HandleFunc("POST /v1/models/{model}/feedback", s.rows(ScopeFeedback, s.feedback))
-	mux.HandleFunc("GET /v1/models/{model}/log", s.allowed(ScopeRead, s.progress))
-	mux.HandleFunc("GET /v1/models/{model}/shape", s.allowed(ScopeRead, s.shape))
-	mux.HandleFunc("GET /metrics", s.allowed(ScopeRead, s.metrics))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answerText(w, http.StatusOK, "ok\n") })
-	mux.HandleFunc("GET /readyz", s.ready)
+	for pattern, answer := range s.routes() {
+		mux.HandleFunc(pattern, answer)
+	}
 	if opt.Control != nil {
 		mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
-			scope := ScopeAdmin
-			if r.Method == http.MethodGet || r.Method == http.MethodHead {
-				scope = ScopeRead
-			}
-			s.allowed(scope, func(w http.ResponseWriter, r *http.Request, _ string) error {
+			s.allowed(scopeOf(r.Method), func(w http.ResponseWriter, r *http.Request, _ string) error {
 				opt.Control.ServeHTTP(w, r)
 				return nil
 			})(w, r)
@@ -96,6 +87,21 @@ func New(opt Options) *Server {
 		mux.ServeHTTP(&writer{ResponseWriter: w, log: s.log}, r)
 	})
 	return s
+}
+
+// routes are the door's own; own describes them.
+func (s *Server) routes() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"POST /v1/models/{model}/predictions": s.rows(ScopePredict, s.predictions),
+		"POST /v1/models/{model}/events":      s.rows(ScopeEvents, s.events),
+		"POST /v1/models/{model}/feedback":    s.rows(ScopeFeedback, s.feedback),
+		"GET /v1/models/{model}/log":          s.allowed(ScopeRead, s.progress),
+		"GET /v1/models/{model}/shape":        s.allowed(ScopeRead, s.shape),
+		"GET /metrics":                        s.allowed(ScopeRead, s.metrics),
+		"GET /healthz":                        func(w http.ResponseWriter, _ *http.Request) { answerText(w, http.StatusOK, "ok\n") },
+		"GET /readyz":                         s.ready,
+		"GET /v1/openapi.json":                described(),
+	}
 }
 
 // Handler is the door without a listener.

@@ -50,49 +50,67 @@ type (
 	none struct{}
 )
 
+// spoken is a verb of control as it is said over HTTP.
+type spoken struct {
+	operation
+	http.Handler
+}
+
 // Verbs mounts control's verbs. Who may say them is decided in front of it, by scope.
 func Verbs(c *control.Control, p progress) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("POST /v1/models", verb(func(r *http.Request, in applyBody) (*control.Plan, error) {
-		return c.Apply(r.Context(), in.Declaration, in.Dry)
-	}))
-	mux.Handle("POST /v1/models/{model}/cycles", verb(func(r *http.Request, _ none) (none, error) {
-		return none{}, c.Run(r.Context(), r.PathValue("model"))
-	}))
-	mux.Handle("POST /v1/models/{model}/pause", verb(func(r *http.Request, in pauseBody) (none, error) {
-		return none{}, c.SetPaused(r.Context(), r.PathValue("model"), in.Paused)
-	}))
-	mux.Handle("POST /v1/models/{model}/rollback", verb(func(r *http.Request, in reasonBody) (*rondo.Decision, error) {
-		return c.Rollback(r.Context(), r.PathValue("model"), in.Reason)
-	}))
-	mux.Handle("POST /v1/models/{model}/promote", verb(func(r *http.Request, in reasonBody) (*rondo.Decision, error) {
-		return c.Promote(r.Context(), in.Version, in.Reason)
-	}))
-	mux.Handle("GET /v1/models/{model}/cost", verb(func(r *http.Request, _ none) (*control.Costs, error) {
-		return c.Cost(r.Context(), r.PathValue("model"))
-	}))
-	mux.Handle("GET /v1/why", verb(func(r *http.Request, _ none) (*control.Why, error) {
-		all, _ := strconv.ParseBool(r.URL.Query().Get("all"))
-		return c.Why(r.Context(), r.URL.Query().Get("subject"), all)
-	}))
-	mux.Handle("GET /v1/list/{kind}", verb(func(r *http.Request, _ none) (*control.Listing, error) {
-		return c.Get(r.Context(), r.PathValue("kind"), r.URL.Query().Get("model"))
-	}))
-	mux.Handle("GET /v1/progress", verb(func(*http.Request, none) ([]Doing, error) { return p.Progress(), nil }))
-	mux.Handle("POST /v1/tokens", verb(func(r *http.Request, in tokenBody) (madeToken, error) {
-		token, err := c.NewToken(r.Context(), in.Name, in.Scopes)
-		return madeToken{Token: token}, err
-	}))
-	mux.Handle("GET /v1/tokens", verb(func(r *http.Request, _ none) ([]store.Token, error) { return c.Tokens(r.Context()) }))
-	mux.Handle("DELETE /v1/tokens/{name}", verb(func(r *http.Request, _ none) (none, error) {
-		return none{}, c.RevokeToken(r.Context(), r.PathValue("name"))
-	}))
+	for _, v := range verbs(c, p) {
+		mux.Handle(v.pattern, v)
+	}
 	return mux
 }
 
+func verbs(c *control.Control, p progress) []spoken {
+	return []spoken{
+		verb("POST /v1/models", "declares a model, or with dry only plans it", func(r *http.Request, in applyBody) (*control.Plan, error) {
+			return c.Apply(r.Context(), in.Declaration, in.Dry)
+		}),
+		verb("POST /v1/models/{model}/cycles", "starts a cycle", func(r *http.Request, _ none) (none, error) {
+			return none{}, c.Run(r.Context(), r.PathValue("model"))
+		}),
+		verb("POST /v1/models/{model}/pause", "lets the loop rest, or go on", func(r *http.Request, in pauseBody) (none, error) {
+			return none{}, c.SetPaused(r.Context(), r.PathValue("model"), in.Paused)
+		}),
+		verb("POST /v1/models/{model}/rollback", "lets the version before answer again", func(r *http.Request, in reasonBody) (*rondo.Decision, error) {
+			return c.Rollback(r.Context(), r.PathValue("model"), in.Reason)
+		}),
+		verb("POST /v1/models/{model}/promote", "lets a version answer", func(r *http.Request, in reasonBody) (*rondo.Decision, error) {
+			return c.Promote(r.Context(), in.Version, in.Reason)
+		}),
+		verb("GET /v1/models/{model}/cost", "what was paid, by cause", func(r *http.Request, _ none) (*control.Costs, error) {
+			return c.Cost(r.Context(), r.PathValue("model"))
+		}),
+		verb("GET /v1/why", "the chain from evidence to outcome", func(r *http.Request, _ none) (*control.Why, error) {
+			all, _ := strconv.ParseBool(r.URL.Query().Get("all"))
+			return c.Why(r.Context(), r.URL.Query().Get("subject"), all)
+		}, "subject", "all"),
+		verb("GET /v1/list/{kind}", "what there is of a kind", func(r *http.Request, _ none) (*control.Listing, error) {
+			return c.Get(r.Context(), r.PathValue("kind"), r.URL.Query().Get("model"))
+		}, "model"),
+		verb("GET /v1/progress", "what is being done", func(*http.Request, none) ([]Doing, error) { return p.Progress(), nil }),
+		verb("POST /v1/tokens", "makes a token", func(r *http.Request, in tokenBody) (madeToken, error) {
+			token, err := c.NewToken(r.Context(), in.Name, in.Scopes)
+			return madeToken{Token: token}, err
+		}),
+		verb("GET /v1/tokens", "the tokens there are, without their secrets", func(r *http.Request, _ none) ([]store.Token, error) { return c.Tokens(r.Context()) }),
+		verb("DELETE /v1/tokens/{name}", "revokes a token", func(r *http.Request, _ none) (none, error) {
+			return none{}, c.RevokeToken(r.Context(), r.PathValue("name"))
+		}),
+	}
+}
+
 // verb decodes a strict JSON body (of POSTs), says the verb, and encodes what it gives.
-func verb[In, Out any](say func(*http.Request, In) (Out, error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func verb[In, Out any](pattern, summary string, say func(*http.Request, In) (Out, error), query ...string) spoken {
+	o := operation{pattern: pattern, summary: summary, query: query, out: schemaOf[Out]}
+	if _, ok := any(*new(In)).(none); !ok {
+		o.in = schemaOf[In]
+	}
+	return spoken{o, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var in In
 		if r.Method == http.MethodPost {
 			d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxVerb))
@@ -109,5 +127,5 @@ func verb[In, Out any](say func(*http.Request, In) (Out, error)) http.Handler {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(out) // the client went away: nobody to tell
-	})
+	})}
 }
