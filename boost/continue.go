@@ -4,13 +4,13 @@ import "slices"
 
 // extended is a model that begins as m and may grow: m itself does not change.
 func (m *Model) extended() *Model {
-	e := *m
-	e.gain = slices.Clone(m.gain)
-	e.roots = slices.Clip(m.roots) // whoever appends, copies
-	e.nodes, e.values = slices.Clip(m.nodes), slices.Clip(m.values)
-	e.cover = slices.Clip(m.cover)
-	e.sets.starts, e.sets.words = slices.Clip(m.sets.starts), slices.Clip(m.sets.words)
-	return &e
+	return &Model{
+		objective: m.objective, parameter: m.parameter, features: m.features, base: m.base,
+		gain:  slices.Clone(m.gain),
+		roots: slices.Clip(m.roots), // whoever appends, copies
+		nodes: slices.Clip(m.nodes), values: slices.Clip(m.values), cover: slices.Clip(m.cover),
+		sets: sets{starts: slices.Clip(m.sets.starts), words: slices.Clip(m.sets.words)},
+	}
 }
 
 // rawInto writes the scores of rows start to end of d to scores, [outputs][stride].

@@ -115,6 +115,7 @@ func Load(b []byte) (*Model, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
+	m.complete()
 	return m, nil
 }
 

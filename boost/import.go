@@ -81,5 +81,6 @@ func (m *Model) finishImport() error {
 	if err := checkFeatures(m.features); err != nil {
 		return fmt.Errorf("%w: %w", ErrFormat, err)
 	}
+	m.complete()
 	return nil
 }

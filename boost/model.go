@@ -18,6 +18,11 @@ type Model struct {
 	values    []float64 // of each node, rate included; 0 at splits
 	cover     []float64 // of each node, sum of the hessians, or number, of its training rows; nil where unknown
 	sets      sets
+
+	levels []uint8 // of each four trees, how deep the deepest is, or more than evenLevels; nil while the model grows
+
+	planOnce sync.Once
+	plan     *plan // how PredictBatch goes about it, made when first needed
 }
 
 // Objective is what the model was trained for.
@@ -79,10 +84,6 @@ func (m *Model) Raw(row []float32, out []float64) {
 	for i, x := range row {
 		keys[i] = valueKey(x)
 	}
-	together := len(m.roots) // trees without sets
-	if m.sets.starts != nil {
-		together = 0
-	}
 	output, tree := 0, 0
 	add := func(leaf uint32) {
 		out[output] += m.values[leaf]
@@ -90,10 +91,14 @@ func (m *Model) Raw(row []float32, out []float64) {
 			output = 0
 		}
 	}
-	for ; tree+4 <= together; tree += 4 { // four walks at once: their loads wait together
+	nodes := m.nodes
+	for _, levels := range m.levels { // four walks at once: their loads wait together
 		a, b, c, d := m.roots[tree], m.roots[tree+1], m.roots[tree+2], m.roots[tree+3]
-		for {
-			a1, b1, c1, d1 := m.nodes[a].next(keys), m.nodes[b].next(keys), m.nodes[c].next(keys), m.nodes[d].next(keys)
+		for range min(levels, evenLevels) { // who has arrived waits in place
+			a, b, c, d = nodes[a].next(keys), nodes[b].next(keys), nodes[c].next(keys), nodes[d].next(keys)
+		}
+		for levels > evenLevels {
+			a1, b1, c1, d1 := nodes[a].next(keys), nodes[b].next(keys), nodes[c].next(keys), nodes[d].next(keys)
 			if (a^a1)|(b^b1)|(c^c1)|(d^d1) == 0 {
 				break
 			}
@@ -103,10 +108,42 @@ func (m *Model) Raw(row []float32, out []float64) {
 		add(b)
 		add(c)
 		add(d)
+		tree += 4
 	}
 	for ; tree < len(m.roots); tree++ {
 		add(m.leaf(m.roots[tree], keys))
 	}
+}
+
+// evenLevels is how deep a tree may be for a walk to go its whole depth without looking whether it has arrived. In deeper
+// trees most rows arrive long before.
+const evenLevels = 8
+
+// complete is called when the last tree stands.
+func (m *Model) complete() {
+	m.levels = nil
+	if m.sets.starts != nil {
+		return
+	}
+	for tree := 0; tree+4 <= len(m.roots); tree += 4 {
+		deepest := 0
+		for i := range 4 {
+			deepest = max(deepest, m.depth(m.roots[tree+i], m.end(tree+i)))
+		}
+		m.levels = append(m.levels, uint8(min(deepest, evenLevels+1)))
+	}
+}
+
+// depth is the most splits between the root of a tree and a leaf.
+func (m *Model) depth(root, end uint32) int {
+	depths, deepest := make([]int, end-root), 0
+	for i, n := range m.nodes[root:end] {
+		if child := int(n.child - root); child != i {
+			depths[child], depths[child+1] = depths[i]+1, depths[i]+1
+			deepest = max(deepest, depths[i]+1)
+		}
+	}
+	return deepest
 }
 
 // addWide is Raw for rows too wide for the stack: it makes the keys on the way.
@@ -138,81 +175,5 @@ func (m *Model) finish(out []float64) {
 		softmax(out)
 	case Poisson, Tweedie:
 		out[0] = exp(out[0])
-	}
-}
-
-// PredictBatch predicts rows rows of row-major values into out, [rows][Outputs], on up to threads goroutines (0 is 1).
-// Each row's numbers are, bit for bit, those of Predict.
-func (m *Model) PredictBatch(values []float32, rows int, out []float64, threads int) {
-	columns, outputs := len(m.features), len(m.base)
-	if rows < 0 || len(values) != rows*columns || len(out) < rows*outputs {
-		panic(fmt.Sprintf("boost: %d values and %d outputs for %d rows of %d features", len(values), len(out), rows, columns))
-	}
-	share := (rows + max(threads, 1) - 1) / max(threads, 1)
-	share = max((share+batchRows-1)/batchRows*batchRows, batchRows)
-	var group sync.WaitGroup
-	for start := share; start < rows; start += share {
-		end := min(start+share, rows)
-		group.Go(func() { m.predictRows(values[start*columns:end*columns], out[start*outputs:end*outputs]) })
-	}
-	end := min(share, rows)
-	m.predictRows(values[:end*columns], out[:end*outputs])
-	group.Wait()
-}
-
-const batchRows = 64 // rows that walk one tree before the next tree is fetched
-
-func (m *Model) predictRows(values []float32, out []float64) {
-	columns, outputs := len(m.features), len(m.base)
-	keys := make([]uint32, min(len(values), batchRows*columns))
-	for len(out) > 0 {
-		rows := min(batchRows, len(out)/outputs)
-		keys, scores := keys[:rows*columns], out[:rows*outputs]
-		for i, x := range values[:len(keys)] {
-			keys[i] = valueKey(x)
-		}
-		for r := range rows {
-			copy(scores[r*outputs:], m.base)
-		}
-		for tree, root := range m.roots {
-			m.addTree(root, keys, columns, scores[tree%outputs:], outputs)
-		}
-		for r := range rows {
-			m.finish(scores[r*outputs : (r+1)*outputs])
-		}
-		values, out = values[len(keys):], out[rows*outputs:]
-	}
-}
-
-// addTree adds one tree's answer for every row of keys to scores, which stand stride apart.
-func (m *Model) addTree(root uint32, keys []uint32, columns int, scores []float64, stride int) {
-	if m.sets.starts != nil {
-		for at := 0; len(keys) > 0; keys = keys[columns:] {
-			scores[at] += m.values[m.leaf(root, keys[:columns])]
-			at += stride
-		}
-		return
-	}
-	at := 0
-	for ; len(keys) >= 4*columns; keys = keys[4*columns:] {
-		ka, kb := keys[:columns], keys[columns:2*columns]
-		kc, kd := keys[2*columns:3*columns], keys[3*columns:4*columns]
-		a, b, c, d := root, root, root, root
-		for {
-			a1, b1, c1, d1 := m.nodes[a].next(ka), m.nodes[b].next(kb), m.nodes[c].next(kc), m.nodes[d].next(kd)
-			if (a^a1)|(b^b1)|(c^c1)|(d^d1) == 0 {
-				break
-			}
-			a, b, c, d = a1, b1, c1, d1
-		}
-		scores[at] += m.values[a]
-		scores[at+stride] += m.values[b]
-		scores[at+2*stride] += m.values[c]
-		scores[at+3*stride] += m.values[d]
-		at += 4 * stride
-	}
-	for ; len(keys) > 0; keys = keys[columns:] {
-		scores[at] += m.values[m.leaf(root, keys[:columns])]
-		at += stride
 	}
 }

@@ -219,9 +219,9 @@ func TestLoadRefusesDamageAndNamesTheOffset(t *testing.T) {
 // versionOne is what version 1 of the format would hold of m.
 func versionOne(t testing.TB, m *Model) []byte {
 	t.Helper()
-	bare := *m
+	bare := m.extended()
 	bare.cover = nil
-	b := modelBytes(t, &bare)
+	b := modelBytes(t, bare)
 	b[len(formatMagic)] = 1
 	return seal(slices.Delete(b, headerBytes, headerBytes+8)) // the parameter
 }

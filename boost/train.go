@@ -25,6 +25,7 @@ func Train(ctx context.Context, p Params, train Data, validation *Data, progress
 	if err := s.run(ctx, progress); err != nil {
 		return nil, fmt.Errorf("boost: training: %w", err)
 	}
+	s.model.complete()
 	return s.model, nil
 }
 
