@@ -2,7 +2,9 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"rondo.dev/rondo/internal/lib/nearest"
 	"rondo.dev/rondo/internal/rondo"
 	"rondo.dev/rondo/internal/seam/store"
+	"rondo.dev/rondo/internal/stage/monitor"
 )
 
 // Kinds are what get lists.
@@ -38,6 +41,7 @@ type ModelLine struct {
 	Champion rondo.VersionID `json:"champion,omitempty"`
 	Instead  *Instead        `json:"instead,omitempty"` // who answers, where the champion cannot be loaded
 	Cycle    rondo.CycleID   `json:"cycle,omitempty"`   // the open one
+	Quality  string          `json:"quality,omitempty"` // quiet, alarm since a day, or no reference and how many days there are
 	Spec     *rondo.Spec     `json:"spec"`
 }
 
@@ -88,6 +92,25 @@ func (c *Control) Get(ctx context.Context, kind, name string) (*Listing, error) 
 	return out, err
 }
 
+// quality is what the champion's monitor says; "" before its first day was closed.
+func quality(tx store.Tx, model string, champion rondo.VersionID) (string, error) {
+	value, err := tx.Values().Get(model, "detector")
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	var w monitor.Watcher
+	if err := json.Unmarshal(value, &w); err != nil {
+		return "", fmt.Errorf("detector of %s: %w", model, err)
+	}
+	if w.Version != champion {
+		return "", nil
+	}
+	return w.Says(), nil
+}
+
 func (out *Listing) add(tx store.Tx, m store.Model) (err error) {
 	switch out.Kind {
 	case "models":
@@ -102,6 +125,9 @@ func (out *Listing) add(tx store.Tx, m store.Model) (err error) {
 		}
 		line.Champion, line.Cycle = route.Champion, cycle.ID
 		if line.Instead, err = instead(tx, m.Name); err != nil {
+			return err
+		}
+		if line.Quality, err = quality(tx, m.Name, route.Champion); err != nil {
 			return err
 		}
 		out.Models = append(out.Models, line)

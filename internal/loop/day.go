@@ -38,17 +38,18 @@ type dayState struct {
 
 // states are what a model's days move on.
 type states struct {
-	cursor   *dayCursor
-	trial    *trialState
-	watch    *rollout.Watch
-	regret   *retrain.State
-	probe    *cheapState
-	twin     *cheapState
-	detector *monitor.Watcher
-	cycle    *rondo.Cycle // the open one
-	last     time.Time    // when the newest cycle that trained was started
-	spent    rondo.Money
-	paused   bool
+	cursor    *dayCursor
+	trial     *trialState
+	watch     *rollout.Watch
+	regret    *retrain.State
+	probe     *cheapState
+	twin      *cheapState
+	detector  *monitor.Watcher
+	reference *firstReference
+	cycle     *rondo.Cycle // the open one
+	last      time.Time    // when the newest cycle that trained was started
+	spent     rondo.Money
+	paused    bool
 }
 
 func (l *Loop) states(ctx context.Context, w *work) (*states, error) {
@@ -74,6 +75,9 @@ func (l *Loop) states(ctx context.Context, w *work) (*states, error) {
 			return err
 		}
 		if s.detector, err = value[monitor.Watcher](tx, model, detectValue); err != nil {
+			return err
+		}
+		if s.reference, err = value[firstReference](tx, model, referenceValue); err != nil {
 			return err
 		}
 		return s.read(tx, w)
@@ -224,8 +228,9 @@ func (l *Loop) keep(tx store.Tx, w *work, s *states, day time.Time, state daySta
 
 // dayLosses are per-row losses on the day's labelled rows; nil where nobody plays that part.
 type dayLosses struct {
-	champion, expected, challenger, parent, probe, twin []float64
-	champions, probes, twins, challengers               *evaluate.Scored
+	champion, challenger, parent, probe, twin []float64
+	own                                       rowLosses // the champion's
+	champions, probes, twins, challengers     *evaluate.Scored
 }
 
 func (l *Loop) dayLosses(ctx context.Context, w *work, s *states, e *evidence) (d dayLosses, err error) {
@@ -244,7 +249,7 @@ func (l *Loop) dayLosses(ctx context.Context, w *work, s *states, e *evidence) (
 	if d.champions, d.champion, err = score(of(w.champion)); err != nil {
 		return d, fmt.Errorf("champion %s: %w", w.champion.ID, err)
 	}
-	if _, d.expected, err = evaluate.Losses(w.spec().Evaluate.Primary, d.champions); err != nil {
+	if d.own, err = lossesOf(w.spec().Evaluate.Primary, d.champions, w.champion.Clip, w.champion.Spread); err != nil {
 		return d, err
 	}
 	if s.trial != nil && s.trial.Verdict == rollout.Continue {
@@ -288,9 +293,9 @@ func (l *Loop) watchQuality(ctx context.Context, w *work, s *states, day monitor
 	var err error
 	switch {
 	case s.detector == nil:
-		s.detector, err = monitor.NewWatcher(w.spec(), w.champion.ID)
+		s.detector, err = monitor.NewWatcher(w.spec(), w.champion.ID, s.first(w.champion))
 	case s.detector.Version != w.champion.ID:
-		s.detector, err = s.detector.Next(w.spec(), w.champion.ID)
+		s.detector, err = s.detector.Next(w.spec(), w.champion.ID, s.first(w.champion))
 	}
 	if err != nil {
 		return err

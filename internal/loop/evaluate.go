@@ -32,14 +32,22 @@ func (l *Loop) evaluate(ctx context.Context, w *work) (result, error) {
 	if req.Use, req.Wear, err = l.wear(ctx, w, ds); err != nil {
 		return result{}, err
 	}
-	ev, chosen, err := l.judge(ctx, w, ds, run, req)
+	ev, chosen, err := l.judge(ctx, w, ds, run, &req)
 	if err != nil {
 		return result{}, err
+	}
+	var reference []float64
+	if len(ev.Metrics) > 0 { // not of rows that are worn out
+		r, err := lossesOf(w.spec().Evaluate.Primary, req.Test, chosen.clip, chosen.spread)
+		if err != nil {
+			return result{}, err
+		}
+		reference = testDays(req.Test.Times, r)
 	}
 	ev.ID = rondo.EvaluationID(l.id("ev", w.step.Made, string(w.step.ID)))
 	ev.Model, ev.Dataset, ev.Run = w.step.Model, ds.ID, run.ID
 	v, err := registry.Bind(registry.Parts{Spec: w.model.Digest, Revision: w.model.Revision, Cycle: w.step.Cycle,
-		Dataset: ds, Run: run, Evaluation: ev, Threshold: chosen.threshold, Loss: chosen.loss, Clip: chosen.clip})
+		Dataset: ds, Run: run, Evaluation: ev, Threshold: chosen.threshold, Loss: chosen.loss, Clip: chosen.clip, Spread: chosen.spread, Reference: reference})
 	if err != nil {
 		return result{}, err
 	}
@@ -64,9 +72,10 @@ type validated struct {
 	threshold *float64
 	loss      float64  // mean
 	clip      *float64 // nil for a bounded loss
+	spread    []rondo.Spread
 }
 
-func (l *Loop) judge(ctx context.Context, w *work, ds *rondo.Dataset, run *rondo.Run, req evaluate.Request) (*rondo.Evaluation, validated, error) {
+func (l *Loop) judge(ctx context.Context, w *work, ds *rondo.Dataset, run *rondo.Run, req *evaluate.Request) (*rondo.Evaluation, validated, error) {
 	var chosen validated
 	spec := w.spec()
 	f, err := l.load(ctx, artefact{Artefact: run.Artefact, Transform: ds.Transform})
@@ -113,15 +122,16 @@ func (l *Loop) judge(ctx context.Context, w *work, ds *rondo.Dataset, run *rondo
 		}
 		return s, err
 	}
-	if err := l.use(ctx, w, ds, &req); err != nil {
+	if err := l.use(ctx, w, ds, req); err != nil {
 		return nil, chosen, err
 	}
-	ev, err := evaluate.Judge(req)
+	ev, err := evaluate.Judge(*req)
 	if err != nil {
 		return nil, chosen, err
 	}
 	chosen.loss, chosen.clip = *mean(losses), evaluate.Clip(spec.Evaluate.Primary, losses)
-	return ev, chosen, nil
+	chosen.spread, err = evaluate.Spread(spec.Evaluate.Primary, validation, chosen.clip)
+	return ev, chosen, err
 }
 
 func rowsOf(s *evaluate.Scored) int {

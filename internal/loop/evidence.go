@@ -216,7 +216,7 @@ func (e *evidence) losses(spec *rondo.Spec, f *fitted) ([]float64, error) {
 }
 
 func (e *evidence) summary(spec *rondo.Spec, threshold float64, d dayLosses) monitor.Counted {
-	c := monitor.Counted{Rows: e.rows, Outside: e.outside, Loss: d.champion, Expected: d.expected, Targets: d.champions.Target}
+	c := monitor.Counted{Rows: e.rows, Outside: e.outside, Loss: d.champion, Clipped: d.own.clipped, Expected: d.own.expected, Targets: d.champions.Target}
 	if e.kind == rondo.Binary {
 		c.Scores = d.champions.Outputs
 	}

@@ -64,7 +64,8 @@ func (l *Loop) refitTrain(ctx context.Context, w *work) (result, error) {
 		return result{}, err
 	}
 	v, err := registry.Bind(registry.Parts{Spec: w.model.Digest, Revision: w.model.Revision, Cycle: w.step.Cycle,
-		Dataset: ds, Run: run, Evaluation: ev, RefitOf: proved, Threshold: proved.Threshold, Loss: proved.Loss, Clip: proved.Clip})
+		Dataset: ds, Run: run, Evaluation: ev, RefitOf: proved, Threshold: proved.Threshold, Loss: proved.Loss, Clip: proved.Clip,
+		Spread: proved.Spread, Reference: proved.Reference})
 	if err != nil {
 		return result{}, err
 	}
@@ -301,6 +302,11 @@ func (l *Loop) promoted(w *work, v *rondo.Version, rule string, trial *trialStat
 			}
 			route.Parent = v.RefitOf
 			if err := put(tx, w.step.Model, watchValue, watch); err != nil {
+				return err
+			}
+		}
+		if trial != nil {
+			if err := put(tx, w.step.Model, referenceValue, firstReference{Version: v.ID, Days: trial.Reference}); err != nil {
 				return err
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"rondo.dev/rondo/internal/rondo"
 	"rondo.dev/rondo/internal/seam/store"
 	"rondo.dev/rondo/internal/stage/data"
+	"rondo.dev/rondo/internal/stage/monitor"
 	"rondo.dev/rondo/internal/stage/rollout"
 	"rondo.dev/rondo/stat"
 )
@@ -30,6 +31,7 @@ const oneDay = 24 * time.Hour
 type trialState struct {
 	Trial     *rollout.Trial    `json:"trial"`
 	Past      []float64         `json:"past"`
+	Reference []float64         `json:"reference,omitempty"` // daily excess losses of the recipe on the past days (S14)
 	Verdict   rollout.Verdict   `json:"verdict"`
 	Bars      []rondo.BarResult `json:"bars,omitempty"` // bars that name the champion, judged on the rows of the trial (S20)
 	Last      time.Time         `json:"last"`           // the newest day counted
@@ -65,17 +67,17 @@ func (l *Loop) backtest(ctx context.Context, w *work) (result, error) {
 		until := next.Add(time.Duration(stat.MinPast-have)*oneDay + maturity)
 		return result{postpone: later(until, l.Clock.Now().Add(time.Hour))}, nil
 	}
-	past, entries, err := l.pastDays(ctx, w, days[len(days)-stat.MinPast:])
+	v, err := l.version(ctx, in.Version)
+	if err != nil {
+		return result{}, err
+	}
+	past, reference, entries, err := l.pastDays(ctx, w, v, days[len(days)-stat.MinPast:])
 	if err != nil {
 		return result{}, err
 	}
 	scale := rollout.Measure(past, in.Bound, in.Begun)
 	if len(scale.Past) < stat.MinPast { // labels were taken back since
 		return result{postpone: l.Clock.Now().Add(oneDay), entries: entries}, nil
-	}
-	v, err := l.version(ctx, in.Version)
-	if err != nil {
-		return result{}, err
 	}
 	proof := rondo.Better
 	if w.cycle.Cause != rondo.ByChange && w.cycle.Cause != rondo.ByPerson {
@@ -102,7 +104,7 @@ func (l *Loop) backtest(ctx context.Context, w *work) (result, error) {
 				return err
 			}
 		}
-		return put(tx, w.step.Model, trialValue, trialState{Trial: trial, Past: scale.Past, Verdict: rollout.Continue, Artefacts: of(v), Fresh: trial.From})
+		return put(tx, w.step.Model, trialValue, trialState{Trial: trial, Past: scale.Past, Reference: monitor.Reference(reference), Verdict: rollout.Continue, Artefacts: of(v), Fresh: trial.From})
 	}}
 	s, err := l.step(w.step.Model, w.step.Cycle, "shadow", w.step.Name, w.step.Made, candidate{Version: v.ID})
 	if err != nil {
@@ -192,35 +194,41 @@ func (l *Loop) servedDays(ctx context.Context, w *work) (days []time.Time, next 
 
 // pastDays are champion and recipe on those days, the recipe fitted on rows before each origin (rolling-origin backtest).
 // The margin is a share of the champion's loss on them. Its loss on validation will not do: three days there are easier or
-// harder than the weeks of a trial by a quarter.
-func (l *Loop) pastDays(ctx context.Context, w *work, days []time.Time) (past []rollout.Pair, entries []rondo.Entry, err error) {
+// harder than the weeks of a trial by a quarter. The recipe's days are a reference of what it turns into.
+func (l *Loop) pastDays(ctx context.Context, w *work, v *rondo.Version, days []time.Time) (past []rollout.Pair, reference []monitor.Day, entries []rondo.Entry, err error) {
 	champion, err := l.load(ctx, of(w.champion))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	for o := range backtestOrigins {
 		part := days[o*len(days)/backtestOrigins : (o+1)*len(days)/backtestOrigins]
 		fresh, spent, err := l.recipeAt(ctx, w, o, part[0])
 		if err != nil {
-			return nil, nil, fmt.Errorf("backtest at %s: %w", part[0].Format(time.DateOnly), err)
+			return nil, nil, nil, fmt.Errorf("backtest at %s: %w", part[0].Format(time.DateOnly), err)
 		}
 		entries = append(entries, spent...)
 		for _, day := range part {
 			e, err := l.evidence(ctx, w, day, day.Add(oneDay))
 			if err != nil {
-				return nil, nil, err
+				return nil, nil, nil, err
 			}
 			var pair rollout.Pair
 			if pair.Champion, err = e.losses(w.spec(), champion); err != nil {
-				return nil, nil, err
+				return nil, nil, nil, err
 			}
-			if pair.Challenger, err = e.losses(w.spec(), fresh); err != nil {
-				return nil, nil, err
+			scored, err := e.score(fresh)
+			if err != nil {
+				return nil, nil, nil, err
 			}
-			past = append(past, pair)
+			r, err := lossesOf(w.spec().Evaluate.Primary, scored, v.Clip, v.Spread)
+			if err != nil {
+				return nil, nil, nil, err
+			}
+			pair.Challenger = r.losses
+			past, reference = append(past, pair), append(reference, r.day(day))
 		}
 	}
-	return past, entries, nil
+	return past, reference, entries, nil
 }
 
 // recipeAt fits the recipe, lean, on what was known at an origin.

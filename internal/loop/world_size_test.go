@@ -1,11 +1,13 @@
 package loop_test
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"rondo.dev/rondo/internal/lib/seed"
 	"rondo.dev/rondo/internal/rondo"
@@ -128,3 +130,71 @@ func TestClippedTrialBeginsAgain(t *testing.T) {
 }
 
 func bounded(what string, bound float64) string { return fmt.Sprintf("%s %.6g", what, bound) }
+
+// A regression has a quality alarm: what it expects to lose is what rows with such answers lost on validation. Its first
+// reference begins with its test days; while there are too few, that is said, and nothing is alarmed.
+func TestRegressionIsWatched(t *testing.T) {
+	t.Parallel()
+	const moved = 60
+	grown := heavy(0, 1)
+	w := newWorldOf(t, 2, func(r row) float64 {
+		if r.id >= moved*rowsOfADay {
+			return grown(r) + 5
+		}
+		return grown(r)
+	}, strings.Replace(declaredSize, "every: 40d", "every: 400d", 1))
+	said := func() string {
+		list, err := w.person().Get(context.Background(), "models", model)
+		w.must(err)
+		return list.Models[0].Quality
+	}
+	alarms := func() (days []string) {
+		w.read(func(tx store.Tx) error {
+			decisions, err := tx.Decisions().List(model, 0)
+			for _, d := range decisions {
+				if d.Outcome == rondo.Alarmed {
+					days = append(days, d.At.Format(time.DateOnly))
+				}
+			}
+			return err
+		})
+		return days
+	}
+	w.settle()
+	if got := said(); got != "" {
+		t.Errorf("before the first day was closed: %q", got)
+	}
+	w.days(3)
+	if got := said(); got != "no reference: 6 of 28 days" {
+		t.Errorf("after three days: %q", got)
+	}
+	w.days(moved - 3)
+	if got := said(); got != "quiet" || len(alarms()) > 0 {
+		t.Errorf("after %d healthy days: %q, alarms %v", moved, got, alarms())
+	}
+	w.days(12)
+	if got := alarms(); len(got) != 1 || !strings.HasPrefix(said(), "alarm since 2024-") || w.seen.parked > 0 {
+		t.Errorf("alarms %v, %q, %d parked steps", got, said(), w.seen.parked)
+	}
+}
+
+// The recipe of a promoted regression has a reference of its own, of the days of its backtest.
+func TestPromotedVersionHasAReferenceFromItsBacktest(t *testing.T) {
+	t.Parallel()
+	w := newWorldOf(t, 1, heavy(0, 1), strings.Replace(declaredSize, "every: 40d", "every: 20d", 1))
+	w.settle()
+	for range 75 {
+		w.days(1)
+		if !promotes(w.story()) {
+			continue
+		}
+		w.days(1) // it is watched from its first day
+		list, err := w.person().Get(context.Background(), "models", model)
+		w.must(err)
+		if got := list.Models[0]; got.Champion == "turnstile/2" || got.Quality != "quiet" {
+			t.Errorf("%s: %q", got.Champion, got.Quality)
+		}
+		return
+	}
+	t.Error("no challenger was promoted")
+}

@@ -181,13 +181,21 @@ type Version struct {
 	Artefact   Digest       `json:"artefact"`          // the model's bytes
 	Transform  Digest       `json:"transform"`
 	Threshold  *float64     `json:"threshold,omitempty"`
-	Loss       float64      `json:"loss"`           // mean primary loss on validation
-	Clip       *float64     `json:"clip,omitempty"` // 99th percentile of an unbounded loss on validation: a trial against this version clips there (S2)
-	Rows       int          `json:"rows"`           // it was fitted on
-	Trained    [2]time.Time `json:"trained"`        // row times it was fitted on
+	Loss       float64      `json:"loss"`                // mean primary loss on validation
+	Clip       *float64     `json:"clip,omitempty"`      // 99th percentile of an unbounded loss on validation: a trial against this version clips there (S2)
+	Spread     []Spread     `json:"spread,omitempty"`    // what it expects to lose, where its answer does not say so
+	Reference  []float64    `json:"reference,omitempty"` // daily excess losses of its recipe on test days, oldest first (S14)
+	Rows       int          `json:"rows"`                // it was fitted on
+	Trained    [2]time.Time `json:"trained"`             // row times it was fitted on
 	Made       time.Time    `json:"made"`
 	From       *time.Time   `json:"from,omitempty"` // answered from
 	Until      *time.Time   `json:"until,omitempty"`
+}
+
+// Spread is the loss that a version expects of its answers from From on, up to the next one's From.
+type Spread struct {
+	From float64 `json:"from"`
+	Loss float64 `json:"loss"`
 }
 
 // Outcome of a decision.

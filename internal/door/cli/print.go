@@ -130,13 +130,13 @@ func printListing(w io.Writer, l *control.Listing, wide bool) error {
 	var t *table
 	switch l.Kind {
 	case "models":
-		t = newTable(w, "MODEL", "TASK", "REVISION", "CHAMPION", "CYCLE", "PAUSED")
+		t = newTable(w, "MODEL", "TASK", "REVISION", "CHAMPION", "CYCLE", "QUALITY", "PAUSED")
 		for _, m := range l.Models {
 			champion := dash(string(m.Champion))
 			if m.Instead != nil {
 				champion += " (" + dash(string(m.Instead.Version)) + " answers)"
 			}
-			t.row(m.Name, string(m.Spec.Task.Kind), fmt.Sprint(m.Revision), champion, dash(string(m.Cycle)), fmt.Sprint(m.Paused))
+			t.row(m.Name, string(m.Spec.Task.Kind), fmt.Sprint(m.Revision), champion, dash(string(m.Cycle)), dash(m.Quality), fmt.Sprint(m.Paused))
 		}
 	case "versions":
 		return printVersions(w, l.Versions, wide)

@@ -149,6 +149,9 @@ func tiles(life *control.Life, c *calendar) []tile {
 		}
 		out = append(out, tile{fmt.Sprintf("Rows answered, last %d days", len(week)), group(rows), note})
 	}
+	if life.Model.Quality != "" {
+		out = append(out, tile{"Quality", life.Model.Quality, "loss beyond what the model expects of itself"})
+	}
 	out = append(out, tile{"Spent on it", life.Costs.Amount.String(), "CPU " + life.Costs.CPU})
 	if life.Model.Cycle != "" {
 		out = append(out, tile{"Steps to do", strconv.Itoa(len(life.Steps)), "in " + string(life.Model.Cycle)})

@@ -5,9 +5,14 @@
 // The main quality monitor takes half of the budget falsePerYear (S13). Drift ranks what moved between two tables: it
 // explains an alarm and never raises one.
 //
-// Missing: a day without labels has no loss (Labelled 0), and the detector counts it as a day without rows. AUC is nil
-// where it cannot be measured. A model whose loss has no expectation of itself (squared loss) is not watched: its state
-// stays "no reference".
+// A regression's answer does not say what it expects to lose: that is its version's Spread, the mean loss on validation of
+// rows with such an answer, each clipped, so that no row outweighs a day.
+//
+// The first reference is of out-of-time days of the recipe, from a backtest or from the test rows (S14). With fewer than 28,
+// own days included, there is none: the state is "no reference", and nothing is alarmed.
+//
+// Missing: a day without labels has no loss (Labelled 0), and the detector counts it as a day without rows, and so does a
+// day without an expected loss. AUC is nil where it cannot be measured.
 package monitor
 
 import (
@@ -28,7 +33,8 @@ type Day struct {
 	Labelled int             `json:"labelled"`
 	Outside  int             `json:"outside"`            // rows that failed checks
 	Loss     float64         `json:"loss"`               // mean primary loss of the labelled rows
-	Expected *float64        `json:"expected,omitempty"` // mean loss the model expected of itself
+	Clipped  *float64        `json:"clipped,omitempty"`  // the same, each row's clipped, of a loss without bound
+	Expected *float64        `json:"expected,omitempty"` // mean loss the model expected of itself, each row's clipped alike
 	AUC      *rondo.Number   `json:"auc,omitempty"`
 	Base     float64         `json:"base"` // share of positive labels, or the mean target
 	Cost     rondo.Money     `json:"cost"` // of the decisions, by decide.cost
@@ -38,6 +44,7 @@ type Day struct {
 type Counted struct {
 	Rows, Outside  int
 	Loss, Expected []float64 // labelled rows
+	Clipped        []float64 // the losses clipped; nil for a loss with a bound
 	Targets        []float64
 	Scores         []float64
 	Cost           rondo.Money
@@ -56,6 +63,10 @@ func Summarise(kind rondo.TaskKind, champion rondo.VersionID, day time.Time, c C
 	if c.Expected != nil {
 		e := mean(c.Expected)
 		d.Expected = &e
+	}
+	if c.Clipped != nil {
+		m := mean(c.Clipped)
+		d.Clipped = &m
 	}
 	if kind != rondo.Binary {
 		return d
@@ -78,6 +89,37 @@ func mean(x []float64) float64 {
 	return sum / float64(len(x))
 }
 
+// excess is the day as the detector counts it: the loss beyond what was expected. Without an expected loss there is nothing
+// to hold the day against, so it has no rows.
+func (d Day) excess() stat.Day {
+	if d.Expected == nil {
+		return stat.Day{Mean: d.Loss}
+	}
+	loss := d.Loss
+	if d.Clipped != nil {
+		loss = *d.Clipped
+	}
+	return stat.Day{Rows: d.Labelled, Mean: loss - *d.Expected}
+}
+
+// leastRows of a day make a value; fewer wait for the next day, as the detector lets them.
+const leastRows = 20
+
+// Reference makes a first reference of out-of-time days of a recipe, in order: their daily excess losses.
+func Reference(days []Day) (out []float64) {
+	var sum float64
+	rows := 0
+	for _, d := range days {
+		e := d.excess()
+		sum, rows = sum+e.Mean*float64(e.Rows), rows+e.Rows
+		if rows >= leastRows {
+			out = append(out, sum/float64(rows))
+			sum, rows = 0, 0
+		}
+	}
+	return out
+}
+
 // mainWeight is the share of the false-alarm budget of a model's main quality monitor.
 const mainWeight = 0.5
 
@@ -89,20 +131,41 @@ type Watcher struct {
 	State    stat.State      `json:"state"`
 }
 
-// NewWatcher starts to watch a version. A model too young for a reference says so until it has one.
-func NewWatcher(spec *rondo.Spec, version rondo.VersionID) (*Watcher, error) {
-	return newWatcher(spec, version, nil)
-}
-
-// Next starts to watch the version that follows on w's. The healthy days of w that are old enough to be its reference are
-// out-of-time days of this recipe, and are the next one's reference from the first day (S14); the evidence starts anew.
-func (w *Watcher) Next(spec *rondo.Spec, version rondo.VersionID) (*Watcher, error) {
-	n, err := newWatcher(spec, version, healthy(w.Detector))
+// NewWatcher starts to watch a version whose recipe had these excess losses on days it was not trained on. Too few are no
+// reference: the state says so until there are enough with the version's own.
+func NewWatcher(spec *rondo.Spec, version rondo.VersionID, first []float64) (*Watcher, error) {
+	w, err := newWatcher(spec, version, first)
 	if errors.Is(err, stat.ErrNoSpread) { // days that are all alike are no scale
 		return newWatcher(spec, version, nil)
 	}
-	return n, err
+	return w, err
 }
+
+// Next starts to watch the version that follows on w's. The healthy days of w that are old enough to be its reference are
+// out-of-time days of this recipe, and are the next one's reference from the first day (S14); where they are too few, first
+// is, if it is of more days. The evidence starts anew.
+func (w *Watcher) Next(spec *rondo.Spec, version rondo.VersionID, first []float64) (*Watcher, error) {
+	past := healthy(w.Detector)
+	if len(past) < stat.MinPast && len(first) > len(past) {
+		past = first
+	}
+	return NewWatcher(spec, version, past)
+}
+
+// Says is the state for people: an alarm since when, or how many of the days for a reference there are.
+func (w *Watcher) Says() string {
+	switch days := len(healthy(w.Detector)); {
+	case w.Detector.Reference.Days == 0 && days < stat.MinPast:
+		return fmt.Sprintf("no reference: %d of %d days", days, stat.MinPast)
+	case w.Detector.Reference.Days == 0: // the detector renews its reference once a week
+		return "no reference before this week's end"
+	case w.State == stat.Alarm || w.State == stat.Open:
+		return "alarm since " + w.since().Format(time.DateOnly)
+	}
+	return stat.Quiet.String()
+}
+
+func (w *Watcher) since() time.Time { return w.First.AddDate(0, 0, w.Detector.Since-1) }
 
 // gapDays is how old a day must be before it is a reference: a younger one may hold what ended the last version (S14).
 const gapDays = 28
@@ -137,17 +200,12 @@ func (w *Watcher) Add(d Day) *Alarm {
 	if w.First.IsZero() {
 		w.First = d.Day
 	}
-	day := stat.Day{Rows: d.Labelled, Mean: d.Loss}
-	if d.Expected != nil {
-		day.Mean -= *d.Expected
-	} else {
-		day.Rows = 0 // without an expected loss there is nothing to hold the day against
-	}
+	day := d.excess()
 	w.State = w.Detector.Add(day)
 	if w.State != stat.Alarm {
 		return nil
 	}
-	return &Alarm{Since: w.First.AddDate(0, 0, w.Detector.Since-1), Excess: day.Mean, Reference: w.Detector.Reference}
+	return &Alarm{Since: w.since(), Excess: day.Mean, Reference: w.Detector.Reference}
 }
 
 // Numbers are the facts of the alarm for its decision.

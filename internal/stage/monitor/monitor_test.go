@@ -39,7 +39,7 @@ func closed(rng *rand.Rand, i, rows int, hard, wrong float64) Day {
 
 func watcher(t *testing.T) *Watcher {
 	t.Helper()
-	w, err := NewWatcher(&rondo.Spec{Monitor: rondo.Monitor{FalsePerYear: 1}}, "m/1")
+	w, err := NewWatcher(&rondo.Spec{Monitor: rondo.Monitor{FalsePerYear: 1}}, "m/1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestNextVersionInheritsTheHealthyReference(t *testing.T) {
 		}
 		w.Add(closed(rng, i, 500, 0, wrong))
 	}
-	next, err := w.Next(spec, "m/2")
+	next, err := w.Next(spec, "m/2", nil)
 	if err != nil || next.Version != "m/2" || next.Detector.Reference.Days != 71 || next.Detector.Level() != 0 {
 		t.Fatalf("%+v, %v", next.Detector.Reference, err)
 	}
@@ -135,7 +135,7 @@ func TestNextVersionInheritsTheHealthyReference(t *testing.T) {
 	if alarms != 1 {
 		t.Errorf("%d alarms", alarms)
 	}
-	young, err := watcher(t).Next(spec, "m/2")
+	young, err := watcher(t).Next(spec, "m/2", nil)
 	if err != nil || young.Detector.Reference.Days != 0 {
 		t.Errorf("a reference of no days: %+v, %v", young, err)
 	}
@@ -144,7 +144,7 @@ func TestNextVersionInheritsTheHealthyReference(t *testing.T) {
 	for i := range 100 {
 		same.Add(Day{Day: dayOf(i), Labelled: 100, Loss: .25, Expected: &expected})
 	}
-	if young, err = same.Next(spec, "m/2"); err != nil || young.Detector.Reference.Days != 0 {
+	if young, err = same.Next(spec, "m/2", nil); err != nil || young.Detector.Reference.Days != 0 {
 		t.Errorf("days that are all alike: %+v, %v", young, err)
 	}
 }

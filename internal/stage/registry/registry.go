@@ -27,6 +27,8 @@ type Parts struct {
 	Threshold  *float64
 	Loss       float64
 	Clip       *float64 // nil for a bounded loss
+	Spread     []rondo.Spread
+	Reference  []float64
 }
 
 // Bind makes a candidate version. Its id and number are given by the store.
@@ -55,7 +57,7 @@ func Bind(p Parts) (*rondo.Version, error) {
 	v := &rondo.Version{
 		Model: p.Dataset.Model, State: rondo.Candidate, Cycle: p.Cycle, Spec: p.Spec, Revision: p.Revision,
 		Dataset: p.Dataset.ID, Run: p.Run.ID, Evaluation: p.Evaluation.ID,
-		Artefact: p.Run.Artefact, Transform: p.Dataset.Transform, Threshold: p.Threshold, Loss: p.Loss, Clip: p.Clip,
+		Artefact: p.Run.Artefact, Transform: p.Dataset.Transform, Threshold: p.Threshold, Loss: p.Loss, Clip: p.Clip, Spread: p.Spread, Reference: p.Reference,
 	}
 	if part := p.Dataset.Part(rondo.TrainPart); part != nil {
 		v.Trained[0], v.Trained[1], v.Rows = part.From, part.To, part.Rows

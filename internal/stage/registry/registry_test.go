@@ -2,6 +2,7 @@ package registry
 
 import (
 	"crypto/sha256"
+	"reflect"
 	"testing"
 	"time"
 
@@ -45,7 +46,7 @@ func TestVersionIsBoundToItsParts(t *testing.T) {
 	want := rondo.Version{Model: "m", State: rondo.Candidate, Digest: v.Digest, Cycle: "cyc_1", Spec: p.Spec, Revision: 3, Dataset: "ds_1",
 		Run: "run_1", Evaluation: "ev_1", Artefact: p.Run.Artefact, Transform: p.Dataset.Transform, Threshold: p.Threshold, Loss: .4,
 		Rows: 10, Trained: [2]time.Time{day, day.AddDate(0, 0, 9)}}
-	if *v != want || !v.Digest.Valid() {
+	if !reflect.DeepEqual(*v, want) || !v.Digest.Valid() {
 		t.Errorf("%+v", v)
 	}
 	if v = bound(t, refit()); v.RefitOf != "m/1" {
