@@ -37,6 +37,7 @@ type Day struct {
 	Challenger *float64 `json:"challenger,omitempty"`
 	Parent     *float64 `json:"parent,omitempty"`
 	Probe      *float64 `json:"probe,omitempty"`
+	Gain       *float64 `json:"gain,omitempty"` // of the challenger as a trial counts it, where the loss has no bound
 }
 
 // Trial is a challenger in shadow, day by day.
@@ -170,7 +171,11 @@ func (t *Trial) replay(value []byte) error {
 	for _, d := range t.Days {
 		if !d.Day.Day.Before(kept.Trial.From) && float64(d.Outside) <= retrain.MaxOutside*float64(d.Rows) {
 			nth := int(d.Day.Day.Sub(kept.Trial.From)/(24*time.Hour)) + 1
-			test.Add(stat.Day{Mean: d.Loss - *d.Challenger, Rows: d.Labelled, EndsWeek: nth%7 == 0})
+			gain := d.Loss - *d.Challenger
+			if d.Gain != nil {
+				gain = *d.Gain
+			}
+			test.Add(stat.Day{Mean: gain, Rows: d.Labelled, EndsWeek: nth%7 == 0})
 		}
 		promote, harm = append(promote, test.LogPromote()), append(harm, test.LogHarm())
 	}

@@ -34,6 +34,7 @@ type dayState struct {
 	Challenger *float64 `json:"challenger,omitempty"` // mean losses on the same rows
 	Parent     *float64 `json:"parent,omitempty"`
 	Probe      *float64 `json:"probe,omitempty"`
+	Gain       *float64 `json:"gain,omitempty"` // of the challenger, each row's clipped, of a loss without bound
 }
 
 // states are what a model's days move on.
@@ -158,6 +159,9 @@ func (l *Loop) day(ctx context.Context, w *work) (result, error) {
 	// 6. The trial of a challenger.
 	if err := l.trialStep(ctx, w, s, day, e, losses); err != nil {
 		return result{}, err
+	}
+	if s.trial != nil && losses.challengers != nil {
+		state.Gain = s.trial.Trial.ClippedMean(losses.champion, losses.challenger)
 	}
 	if s.trial != nil && s.trial.Verdict == rollout.Continue && !day.Before(s.trial.Fresh.Add(freshEvery)) {
 		s.trial.Fresh = day
