@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -115,13 +116,17 @@ const idlePoll = 5 * time.Minute
 
 // Run conducts until ctx ends. Nothing it started outlives it.
 func (l *Loop) Run(ctx context.Context) error {
-	for ctx.Err() == nil {
+	for failures := 0; ctx.Err() == nil; {
 		if err := l.RunUntilIdle(ctx); err != nil && ctx.Err() == nil {
 			l.Logger.Error("loop", "error", err)
 			if errors.Is(err, store.ErrBroken) {
 				return err
 			}
+			l.sleep(ctx, l.Clock.Now().Add(l.patience(failures)))
+			failures++
+			continue
 		}
+		failures = 0
 		next, err := l.nextDue(ctx)
 		if err != nil {
 			next = l.Clock.Now().Add(idlePoll)
@@ -129,6 +134,14 @@ func (l *Loop) Run(ctx context.Context) error {
 		l.sleep(ctx, next)
 	}
 	return nil
+}
+
+// patience is how long Run waits after so many errors in a row: from a second, doubled up to a minute, and up to half as
+// much again, so that many of them do not come back together. Steps that are due do not shorten it: a full disk leaves them
+// due.
+func (l *Loop) patience(failures int) time.Duration {
+	wait := min(time.Second<<min(failures, 6), time.Minute)
+	return wait + time.Duration(l.opt.Seed.Uint64("patience", l.opt.Worker, strconv.Itoa(failures))%uint64(wait/2))
 }
 
 func (l *Loop) nextDue(ctx context.Context) (time.Time, error) {

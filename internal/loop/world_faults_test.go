@@ -500,3 +500,40 @@ func (w *world) openCycle() (id rondo.CycleID) {
 	})
 	return id
 }
+
+// hurried is a clock that stands where a waiter wants it, and says how long that was; the last wait ends the run.
+type hurried struct {
+	*bentClock
+	naps []time.Duration
+	most int
+	end  func()
+}
+
+func (h *hurried) Until(ctx context.Context, t time.Time) error {
+	h.naps = append(h.naps, t.Sub(h.Now()))
+	if len(h.naps) == h.most {
+		h.end()
+	}
+	if ctx.Err() == nil && t.After(h.Now()) {
+		h.Virtual.Set(t)
+	}
+	return ctx.Err()
+}
+
+func TestALoopThatCannotWriteWaitsBetweenTwoTries(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, seeds(t, 1)[0])
+	w.must(w.loop.Reconcile(context.Background())) // a step is due, and stays so
+	w.life.fill(true)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	clk := &hurried{bentClock: w.clk, most: 10, end: cancel}
+	w.must(w.conductor("loop", w.exec, clk).Run(ctx))
+	for i, nap := range clk.naps {
+		least := min(time.Second<<i, time.Minute)
+		if nap < least || nap > least*3/2 {
+			t.Errorf("wait %d is %v", i, nap)
+		}
+	}
+	w.life.fill(false)
+}
