@@ -175,7 +175,7 @@ func loopback(address string) error {
 	return nil
 }
 
-// tokens makes the CLI's token at the first start, and again when its file was lost.
+// tokens makes the CLI's token at the first start, and again when its file was lost or is empty.
 func (a *App) tokens(ctx context.Context) error {
 	token, err := ReadToken(a.Home)
 	if err == nil {

@@ -1,9 +1,11 @@
 package app
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,15 +88,32 @@ func Serving(home string) (address string, ok bool) {
 
 const tokenFile = "token"
 
-// ReadToken is the CLI's own token of a home.
+// ReadToken is the CLI's own token of a home. An empty file, which a full disk may have left, is no token.
 func ReadToken(home string) (string, error) {
 	b, err := os.ReadFile(filepath.Join(home, tokenFile))
+	if err == nil && len(bytes.TrimSpace(b)) == 0 {
+		err = io.ErrUnexpectedEOF
+	}
 	if err != nil {
 		return "", &rondo.Error{Kind: rondo.Denied, Field: filepath.Join(home, tokenFile), Message: "the token of this home cannot be read; make one with: rondo token new", Err: err}
 	}
 	return strings.TrimSpace(string(b)), nil
 }
 
-func writeToken(home, token string) error {
-	return os.WriteFile(filepath.Join(home, tokenFile), []byte(token+"\n"), 0o600)
+// writeToken writes the token whole or not at all.
+func writeToken(home, token string) (err error) {
+	f, err := os.CreateTemp(home, tokenFile+"-*") // readable by its owner alone
+	if err != nil {
+		return fmt.Errorf("keep the token: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("keep the token: %w", errors.Join(err, os.Remove(f.Name())))
+		}
+	}()
+	_, err = f.WriteString(token + "\n")
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), filepath.Join(home, tokenFile))
 }

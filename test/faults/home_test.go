@@ -177,6 +177,7 @@ func aHome(t *testing.T, dir string) string {
 type server struct {
 	cmd    *exec.Cmd
 	client *api.Client
+	token  string // as printed
 	errs   *bytes.Buffer
 }
 
@@ -198,7 +199,7 @@ func up(t *testing.T, home string) *server {
 			_ = s.cmd.Wait()
 		}
 	})
-	var started struct{ Address string }
+	var started struct{ Address, Token string }
 	if err := json.NewDecoder(out).Decode(&started); err != nil {
 		t.Fatalf("what up printed: %v\n%s", err, s.errs)
 	}
@@ -206,7 +207,7 @@ func up(t *testing.T, home string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.client = api.NewClient(started.Address, token)
+	s.client, s.token = api.NewClient(started.Address, token), started.Token
 	return s
 }
 

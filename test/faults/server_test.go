@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"rondo.dev/rondo/internal/app"
 	"rondo.dev/rondo/internal/control"
 	"rondo.dev/rondo/internal/door/api"
 )
@@ -32,6 +33,19 @@ func TestTheSecondServerSaysWhoHoldsTheHome(t *testing.T) {
 	if took := up(t, home).stop(t); took > 10*time.Second { // the dead one holds nothing
 		t.Errorf("an idle server took %v to end", took)
 	}
+}
+
+func TestTheTokenIsPrintedOnce(t *testing.T) {
+	home := filepath.Join(t.TempDir(), "home")
+	s := up(t, home)
+	if kept, err := app.ReadToken(home); err != nil || s.token != kept {
+		t.Errorf("printed %q, kept %q: %v", s.token, kept, err)
+	}
+	s.stop(t)
+	if s = up(t, home); s.token != "" {
+		t.Error("printed again")
+	}
+	s.stop(t)
 }
 
 func TestOtherAddressesThanLoopbackAreRefused(t *testing.T) {
