@@ -52,7 +52,7 @@ crash: bin/rondo ## kill loops and whatever else under test takes minutes
 
 demo: bin/rondo ## the whole loop on real flights, and whether its promises held
 	rm -rf bin/story.json
-	timeout 300 bin/rondo demo --dir bin/demo --fresh -o json > bin/story.json
+	timeout 300 bin/rondo demo --home bin/demo --fresh -o json > bin/story.json
 	go run ./test/story < bin/story.json
 	rm -rf bin/demo
 

@@ -59,7 +59,7 @@ type outcome struct {
 // tell runs one telling to its end, or to its death. killed says that it died by SIGKILL.
 func tell(t *testing.T, dir string, args, env []string, wall time.Duration) (end *outcome, killed bool) {
 	t.Helper()
-	cmd := exec.Command(binary, append([]string{"demo", "--dir", dir, "-o", "json"}, args...)...)
+	cmd := exec.Command(binary, append([]string{"demo", "--home", dir, "-o", "json"}, args...)...)
 	cmd.Env = append(os.Environ(), env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

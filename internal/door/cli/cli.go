@@ -64,8 +64,9 @@ type commands struct {
 type env struct {
 	globals
 	Streams
-	log *slog.Logger
-	cli *kong.Kong
+	log    *slog.Logger
+	cli    *kong.Kong
+	chosen bool // the home was chosen on the command line
 }
 
 // Main runs one command and returns its exit code.
@@ -95,6 +96,9 @@ func Main(ctx context.Context, args []string, s Streams) int {
 		level = slog.LevelDebug
 	}
 	e := &env{globals: c.globals, Streams: s, cli: parser, log: slog.New(slog.NewTextHandler(s.Err, &slog.HandlerOptions{Level: level}))}
+	for _, p := range parsed.Path {
+		e.chosen = e.chosen || p.Flag != nil && p.Flag.Name == "home"
+	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	err = parsed.Run(e)
 	if err == nil {

@@ -15,11 +15,15 @@ import (
 )
 
 type demoCmd struct {
-	Fresh bool   `help:"Begin again, in a folder that an earlier demo made."`
-	Keep  bool   `help:"Leave server and console up at the end."`
-	All   bool   `help:"Ask about every flight, not one in four; takes as long as it takes."`
-	Small bool   `help:"The same story on a sixteenth of the flights."`
-	Dir   string `help:"The demo's own folder." default:"rondo-demo" type:"path"`
+	Fresh bool `help:"Begin again, in a folder that an earlier demo made."`
+	Keep  bool `help:"Leave server and console up at the end."`
+	All   bool `help:"Ask about every flight, not one in four; takes as long as it takes." xor:"flights"`
+	Small bool `help:"The same story on a sixteenth of the flights." xor:"flights"`
+}
+
+// Help says where the demo lives: not in the installation that other commands find.
+func (c *demoCmd) Help() string {
+	return "Its folder is ./rondo-demo, unless --home names another; RONDO_HOME is not the demo's."
 }
 
 // The demo holds the airline's five months beside the installation: garbage is collected less often, up to a limit.
@@ -37,10 +41,18 @@ func (c *demoCmd) Run(ctx context.Context, e *env) error {
 	if f, ok := show.w.(*os.File); ok {
 		show.tty = term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	}
+	folder := "" // the demo's own choice
+	if e.chosen {
+		home, err := e.home()
+		if err != nil {
+			return err
+		}
+		folder = home
+	}
 	w := &window{env: e}
 	debug.SetGCPercent(gcPercent)
 	debug.SetMemoryLimit(gcLimit)
-	return demo.Run(ctx, demo.Options{Home: c.Dir, Fresh: c.Fresh, Keep: c.Keep, All: c.All, Small: c.Small, Log: e.log,
+	return demo.Run(ctx, demo.Options{Home: folder, Fresh: c.Fresh, Keep: c.Keep, All: c.All, Small: c.Small, Log: e.log,
 		Pages: w.open, Tell: show.tell}, func(s *demo.Story) error {
 		show.clear()
 		if e.Output == "json" {
