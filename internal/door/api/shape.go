@@ -14,6 +14,7 @@ type Shape struct {
 	Model    string       `json:"model"`
 	Task     string       `json:"task"`
 	Target   string       `json:"target"`
+	Labels   string       `json:"labels"` // the target's type
 	Request  []ShapeField `json:"request"`
 	Outcomes []ShapeField `json:"outcomes"` // columns that feedback may name under values
 	Key      []string     `json:"key,omitempty"`
@@ -40,7 +41,7 @@ func (s *Server) shape(w http.ResponseWriter, r *http.Request, _ string) error {
 	if err != nil {
 		return err
 	}
-	out := Shape{Model: shape.Model, Task: string(shape.Kind), Target: shape.Target.Name,
+	out := Shape{Model: shape.Model, Task: string(shape.Kind), Target: shape.Target.Name, Labels: shape.Target.Type.String(),
 		Request: shapeFields(shape.Request), Outcomes: shapeFields(shape.Labels)}
 	for _, k := range shape.Key {
 		out.Key = append(out.Key, k.Name)

@@ -95,6 +95,21 @@ func requestTypes(shape *api.Shape) (types map[string]column.Type, local string)
 	return types, local
 }
 
+// feedbackTypes are those of the columns that feedback may have: prediction ids, keys and outcomes.
+func feedbackTypes(shape *api.Shape) (types map[string]column.Type, local string) {
+	types, local = requestTypes(shape)
+	outcomes := append([]api.ShapeField{{Name: shape.Target, Type: shape.Labels}}, shape.Outcomes...)
+	for _, f := range outcomes {
+		if t, err := column.ParseType(f.Type); err == nil {
+			types[f.Name] = t
+		}
+	}
+	if !slices.Contains(shape.Key, "id") {
+		types["id"] = column.String
+	}
+	return types, local
+}
+
 // asked leaves out what a request cannot know, outcomes and the target, and what the model says it drops.
 func asked(t *column.Table, shape *api.Shape, unused []string) *column.Table {
 	out := &column.Table{}
@@ -182,23 +197,32 @@ func (c *feedbackCmd) Run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	total := api.Sent{}
-	err = readRows(ctx, c.File, map[string]column.Type{"id": column.String}, func(t *column.Table) error {
-		local := ""
-		for _, f := range shape.Request {
-			if f.Local {
-				local = f.Name
-			}
-		}
+	types, local := feedbackTypes(shape)
+	total, rows := api.Sent{}, 0
+	err = readRows(ctx, c.File, types, func(t *column.Table) error {
+		from := rows
+		rows += t.Rows()
 		sent, err := session.Feedback(ctx, c.Model, t, shape.Key, shape.Target, api.Ask{Local: local})
+		if rondo.KindOf(err) == rondo.NotFound { // none of these rows was asked about; others may have been
+			for i := range t.Rows() {
+				total.Refused = append(total.Refused, api.Refusal{Index: from + i, Reason: err.Error()})
+			}
+			return nil
+		}
 		if err != nil {
 			return err
 		}
 		total.Accepted += sent.Accepted
-		total.Refused = append(total.Refused, sent.Refused...)
+		for _, r := range sent.Refused {
+			r.Index += from
+			total.Refused = append(total.Refused, r)
+		}
 		return nil
 	})
 	if err != nil {
+		if total.Accepted > 0 {
+			return fmt.Errorf("after %d outcomes that were accepted: %w", total.Accepted, err)
+		}
 		return err
 	}
 	if err := e.show(total, func(w io.Writer) error {
