@@ -402,7 +402,8 @@ func (l *Loop) trialStep(ctx context.Context, w *work, s *states, day time.Time,
 		}
 		scored[i].Threshold = v.Threshold
 	}
-	if s.trial.Bars, err = evaluate.ChampionBars(w.spec(), scored[0], scored[1]); err != nil {
+	s.trial.Looks++
+	if s.trial.Bars, err = evaluate.ChampionBars(w.spec(), scored[0], scored[1], s.trial.Looks); err != nil {
 		return err
 	}
 	for _, b := range s.trial.Bars {
@@ -410,7 +411,7 @@ func (l *Loop) trialStep(ctx context.Context, w *work, s *states, day time.Time,
 		case b.Verdict == rondo.NotMet:
 			s.trial.Verdict = rollout.Harm
 			return nil
-		case b.Verdict != rondo.Met: // undecided does not promote (D13): the days to come are asked again
+		case b.Verdict != rondo.Met: // undecided does not promote (D13): the days to come are asked again, and held to more
 			s.trial.Verdict = rollout.Continue
 		}
 	}

@@ -33,10 +33,11 @@ type trialState struct {
 	Past      []float64         `json:"past"`
 	Reference []float64         `json:"reference,omitempty"` // daily excess losses of the recipe on the past days (S14)
 	Verdict   rollout.Verdict   `json:"verdict"`
-	Bars      []rondo.BarResult `json:"bars,omitempty"` // bars that name the champion, judged on the rows of the trial (S20)
-	Last      time.Time         `json:"last"`           // the newest day counted
-	Artefacts artefact          `json:"artefacts"`      // of the recipe as it was last fitted
-	Fresh     time.Time         `json:"fresh"`          // when that was
+	Bars      []rondo.BarResult `json:"bars,omitempty"`  // bars that name the champion, judged on the rows of the trial (S20)
+	Looks     int               `json:"looks,omitempty"` // how often they were
+	Last      time.Time         `json:"last"`            // the newest day counted
+	Artefacts artefact          `json:"artefacts"`       // of the recipe as it was last fitted
+	Fresh     time.Time         `json:"fresh"`           // when that was
 }
 
 // backtestOrigins are how many times the recipe is fitted on older windows, to see how its daily difference to the

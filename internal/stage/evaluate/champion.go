@@ -9,10 +9,12 @@ import (
 	"rondo.dev/rondo/internal/lib/expr"
 	"rondo.dev/rondo/internal/rondo"
 	"rondo.dev/rondo/metric"
+	"rondo.dev/rondo/stat"
 )
 
-// ChampionBars judges the bars that name the champion, on rows that both scored and neither was trained on (S20).
-func ChampionBars(spec *rondo.Spec, champion, challenger *Scored) ([]rondo.BarResult, error) {
+// ChampionBars judges the bars that name the champion, on rows that both scored and neither was trained on (S20). Look is
+// how often these bars are asked in this trial, counted from 1: all looks together err in at most 5 % (S17).
+func ChampionBars(spec *rondo.Spec, champion, challenger *Scored, look int) ([]rondo.BarResult, error) {
 	if !sameRows(champion, challenger) {
 		return nil, errors.New("champion and challenger were not asked about the same rows")
 	}
@@ -25,7 +27,7 @@ func ChampionBars(spec *rondo.Spec, champion, challenger *Scored) ([]rondo.BarRe
 		if !b.Bound.Champion() {
 			continue
 		}
-		result, err := championBar(b, champion, challenger)
+		result, err := championBar(b, champion, challenger, stat.HoldoutAlpha(alpha, look))
 		if err != nil {
 			return nil, err
 		}
@@ -52,9 +54,9 @@ func sameRows(a, b *Scored) bool {
 	return true
 }
 
-func championBar(b *expr.Bar, champion, challenger *Scored) (rondo.BarResult, error) {
+func championBar(b *expr.Bar, champion, challenger *Scored, alpha float64) (rondo.BarResult, error) {
 	out := rondo.BarResult{Bar: b.Text}
-	base, got, err := compare(b, champion, challenger)
+	base, got, err := compare(b, champion, challenger, alpha)
 	if errors.Is(err, ErrNotMeasured) || rondo.KindOf(err) != "" {
 		out.Verdict, out.Reason = rondo.Inconclusive, fmt.Sprintf("%s: %v", b.Text, err)
 		return out, nil
@@ -71,7 +73,7 @@ func championBar(b *expr.Bar, champion, challenger *Scored) (rondo.BarResult, er
 }
 
 // compare gives the champion's value, and the challenger's with the interval of its difference to the champion's.
-func compare(b *expr.Bar, champion, challenger *Scored) (base float64, got rondo.Number, err error) {
+func compare(b *expr.Bar, champion, challenger *Scored, alpha float64) (base float64, got rondo.Number, err error) {
 	name, by, rows, noise := plain(b)
 	if noise > 0 {
 		return 0, got, fmt.Errorf("%s %w in shadow: logged rows carry no noise", b.Metric, ErrNotMeasured)
@@ -98,7 +100,7 @@ func compare(b *expr.Bar, champion, challenger *Scored) (base float64, got rondo
 		}
 	}
 	p := pair{name: name, atLeast: b.AtLeast, slices: whole, champion: champion, challenger: challenger}
-	return p.jackknife()
+	return p.jackknife(alpha)
 }
 
 func everyRow(n int) []int32 {
@@ -152,7 +154,7 @@ const leastBlocks = 20
 
 // jackknife is the interval of the difference by leaving out one block after the other: days where rows have ten of them,
 // else twenty blocks of rows (the delete-m jackknife of Busing, Meijer and van der Leeden 1999, for blocks of unequal size).
-func (p *pair) jackknife() (base float64, got rondo.Number, err error) {
+func (p *pair) jackknife(alpha float64) (base float64, got rondo.Number, err error) {
 	rows := p.champion.Rows()
 	blocks := []int32(p.champion.days())
 	if blocks == nil {

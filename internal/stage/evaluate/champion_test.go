@@ -53,7 +53,12 @@ func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
 func asked(t *testing.T, bar string, champion, challenger *Scored) rondo.BarResult {
 	t.Helper()
-	bars, err := ChampionBars(&rondo.Spec{Evaluate: rondo.Evaluate{Bars: []string{"auc >= 0.99", bar}}}, champion, challenger)
+	return askedAgain(t, bar, champion, challenger, 1)
+}
+
+func askedAgain(t *testing.T, bar string, champion, challenger *Scored, look int) rondo.BarResult {
+	t.Helper()
+	bars, err := ChampionBars(&rondo.Spec{Evaluate: rondo.Evaluate{Bars: []string{"auc >= 0.99", bar}}}, champion, challenger, look)
 	if err != nil || len(bars) != 1 {
 		t.Fatalf("%s: %d bars, %v", bar, len(bars), err)
 	}
@@ -84,6 +89,36 @@ func TestEqualChallengerMeetsNoChampionBarByChance(t *testing.T) {
 			t.Errorf("%s: met %d and missed %d of %d by equal versions", bar, met[i], missed[i], samples)
 		}
 	}
+}
+
+// TestLookingAgainDoesNotMeetAChampionBar asks a bar at the end of each of eight weeks, until it is met: equal versions
+// meet it in at most 5 % of 200 trials, whoever looks how often; 18 is two and a half deviations above 10. At the level of a first look each time they meet it in more.
+func TestLookingAgainDoesNotMeetAChampionBar(t *testing.T) {
+	const trials, weeks, rows, most = 200, 8, 30, 18
+	const bar = "auc >= champion"
+	met, full := 0, 0 // as asked, and at the level of a first look each time
+	for k := range trials {
+		champion, challenger := versions(fmt.Sprint("again ", k), 7*(weeks+1), rows, 0)
+		byNow, ever := false, false
+		for week := 1; week <= weeks; week++ {
+			until := everyRow(7 * (week + 1) * rows)
+			a, b := champion.take(until), challenger.take(until)
+			byNow = byNow || askedAgain(t, bar, a, b, week).Verdict == rondo.Met
+			ever = ever || asked(t, bar, a, b).Verdict == rondo.Met
+		}
+		met, full = met+count(byNow), full+count(ever)
+	}
+	t.Logf("met %d of %d; at the level of a first look each time %d", met, trials, full)
+	if met > most || full <= most {
+		t.Errorf("met %d of %d by equal versions, %d at the level of a first look each time", met, trials, full)
+	}
+}
+
+func count(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // The rows vary much more than the versions differ, so only a paired interval decides these.
@@ -149,7 +184,7 @@ func TestChampionBarsThatCannotBeAskedAreInconclusive(t *testing.T) {
 			t.Errorf("%s: %+v", name, b)
 		}
 	}
-	if _, err := ChampionBars(&rondo.Spec{}, champion, few); err == nil {
+	if _, err := ChampionBars(&rondo.Spec{}, champion, few, 1); err == nil {
 		t.Error("other rows were compared")
 	}
 }
@@ -172,7 +207,7 @@ func TestVersionsThatKnowOtherClassesAreCompared(t *testing.T) {
 		t.Errorf("with a class unknown to one: %s: %s", b.Verdict, b.Reason)
 	}
 	challenger.Target[8] = 2
-	if _, err := ChampionBars(&rondo.Spec{}, champion, challenger); err == nil {
+	if _, err := ChampionBars(&rondo.Spec{}, champion, challenger, 1); err == nil {
 		t.Error("other rows were compared")
 	}
 }
