@@ -80,6 +80,7 @@ type App struct {
 	frugal    Frugal
 	doingMu   sync.Mutex
 	doing     map[string]api.Doing
+	unnamed   map[rondo.Digest]bool // objects that no row named at the last Sweep
 	closers   []func() error
 }
 
@@ -272,6 +273,7 @@ func (a *App) run(ctx context.Context, ready func()) error {
 	g.Go(func() error { return a.meterEndpoint(ctx) })
 	if !a.Manual {
 		g.Go(func() error { return a.Loop.Run(ctx) })
+		g.Go(func() error { return a.sweep(ctx) })
 	}
 	if ready != nil {
 		ready()

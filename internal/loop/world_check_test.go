@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"rondo.dev/rondo/internal/rondo"
@@ -132,6 +133,20 @@ func (w *world) lookAtSteps(tx store.Tx) error {
 	return nil
 }
 
+// sweep removes all objects that no row names, also the youngest: nothing that runs now may need them.
+func (w *world) sweep() {
+	w.Helper()
+	w.read(func(tx store.Tx) error {
+		named, err := tx.Digests()
+		if err != nil {
+			return err
+		}
+		n, err := w.objects.Sweep(context.Background(), func(d rondo.Digest) bool { return named[d] }, math.MinInt64)
+		w.swept += n
+		return err
+	})
+}
+
 // check looks at everything.
 func (w *world) check() {
 	w.Helper()
@@ -143,6 +158,7 @@ func (w *world) check() {
 		}
 		return nil
 	})
+	w.sweep()
 	w.checkServing()
 	if w.Failed() {
 		w.FailNow()

@@ -25,5 +25,8 @@ func TestAnUndisturbedYear(t *testing.T) {
 	if !promotes(story) || w.seen.parked > 0 || w.out.Len() > 0 {
 		t.Errorf("%d parked steps\n%s", w.seen.parked, strings.Join(story, "\n"))
 	}
-	t.Logf("%d steps, %d commits, %d decisions and versions", len(w.seen.ended), w.seen.commits, len(story))
+	if w.swept == 0 {
+		t.Error("no object was swept: nothing shows here that the right ones stay")
+	}
+	t.Logf("%d steps, %d commits, %d decisions and versions, %d objects swept", len(w.seen.ended), w.seen.commits, len(story), w.swept)
 }

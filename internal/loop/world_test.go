@@ -87,6 +87,7 @@ type world struct {
 	life      *life
 	raw       *sqlite.Store // the store as it is, whoever lives
 	objects   object.Store
+	swept     int // objects that no row named
 	store     store.Store
 	log       *predlog.Log
 	serve     *serve.Server
@@ -187,6 +188,7 @@ func (w *world) open() {
 		_, err := tx.Steps().FreeWorkersExcept("")
 		return err
 	}))
+	w.sweep() // a step that was cut off is done again, and puts what it needs
 	w.must(w.refresh(ctx))
 }
 

@@ -51,6 +51,8 @@ type Tx interface {
 	Values() Values
 	Ledger() Ledger
 	Tokens() Tokens
+	// Digests are all that any row names, whatever they are of: the objects that have to stay are among them.
+	Digests() (map[rondo.Digest]bool, error)
 }
 
 // Model is a declaration as it was applied.

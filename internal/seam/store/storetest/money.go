@@ -120,3 +120,20 @@ func testTokens(d *desk) {
 		d.is(err, store.ErrNotFound)
 	})
 }
+
+func testDigests(d *desk) {
+	digest := func(n byte) rondo.Digest { return rondo.DigestOf([32]byte{n}) }
+	d.write(func(tx store.Tx) {
+		d.ok(tx.Values().Put("m", "detector", []byte(`{"model":"`+string(digest(1))+`"}`)))
+		d.ok(tx.Values().Put("m", "gone", []byte(digest(2))))
+		d.ok(tx.Records().AddRun(&rondo.Run{ID: "run_1", Model: "m", Artefact: digest(3)}))
+		d.ok(tx.Records().AddDataset(&rondo.Dataset{ID: "ds_1", Model: "m", Profile: digest(4)}))
+		d.ok(tx.Steps().Add(store.Step{ID: "step_1", Model: "m", Kind: "train", Name: "1", Due: tx.Now(), Input: []byte(digest(5))}))
+	})
+	d.write(func(tx store.Tx) { d.ok(tx.Values().Delete("m", "gone")) })
+	d.reopen()
+	d.write(func(tx store.Tx) {
+		got := must[map[rondo.Digest]bool](d)(tx.Digests())
+		d.same(got, map[rondo.Digest]bool{digest(1): true, digest(3): true, digest(4): true, digest(5): true})
+	})
+}

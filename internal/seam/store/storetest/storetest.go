@@ -55,6 +55,7 @@ func Run(t *testing.T, place func(t *testing.T) Open) {
 		{"LedgerBooksOnce", testLedger},
 		{"ReservationsHoldMoney", testReserve},
 		{"TokensAreFoundByHash", testTokens},
+		{"DigestsThatRowsNameAreFound", testDigests},
 		{"StoreEqualsAMap", testModel},
 	}
 	for _, c := range tests {
