@@ -37,28 +37,30 @@ func partitionPart(bins []uint8, c *candidate, entries, scratch []uint64) int {
 	if c.set != nil {
 		return partitionSet(bins, c.set, entries, scratch)
 	}
-	left, right := 0, 0
+	right := 0
 	scratch = scratch[:len(entries)]
-	for _, e := range entries {
-		goesRight := c.cutStep(bins[rowOf(e)])
-		entries[left] = e
+	cut, shift := c.bin-c.missingRight, c.missingRight // as in cutStep
+	for i, e := range entries {
+		goesRight := 0
+		if bins[rowOf(e)]-shift > cut {
+			goesRight = 1
+		}
+		entries[i-right] = e
 		scratch[right] = e
-		left += 1 - goesRight
 		right += goesRight
 	}
-	return left
+	return len(entries) - right
 }
 
 // partitionSet is partitionPart for a split between categories.
 func partitionSet(bins []uint8, set *binSet, entries, scratch []uint64) int {
-	left, right := 0, 0
+	right := 0
 	scratch = scratch[:len(entries)]
-	for _, e := range entries {
+	for i, e := range entries {
 		goesLeft := set.has(bins[rowOf(e)])
-		entries[left] = e
+		entries[i-right] = e
 		scratch[right] = e
-		left += goesLeft
 		right += 1 - goesLeft
 	}
-	return left
+	return len(entries) - right
 }

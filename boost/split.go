@@ -129,6 +129,7 @@ func (r *rules) search(cells []cell, column int, total cell, best candidate) can
 // scan walks over the cuts from low to high; left begins as the missing rows, or empty and missing goes right. Then the
 // last bin is a split too: values against missing.
 func (r *rules) scan(cells []cell, column int, total, left cell, missingRight uint8, best candidate) candidate {
+	plain := !r.bounded && r.l1 == 0
 	for bin := 1; bin < len(cells); bin++ {
 		if cells[bin].n == 0 {
 			continue
@@ -141,7 +142,15 @@ func (r *rules) scan(cells []cell, column int, total, left cell, missingRight ui
 		if right.n < r.minRows || right.h < r.minH {
 			break
 		}
-		over, under := r.pair(left, right)
+		var over, under float64
+		if plain { // pair, without a call: half of what a bin costs
+			gl, gr := float64(left.g), float64(right.g)
+			hl, hr := float64(left.h)+r.l2, float64(right.h)+r.l2
+			over = float64(float64(gl*gl)*hr) + float64(float64(gr*gr)*hl)
+			under = float64(hl * hr)
+		} else {
+			over, under = r.pair(left, right)
+		}
 		if float64(over*best.under) > float64(best.over*under) {
 			best = candidate{
 				over: over, under: under, left: left, column: column, bin: uint8(bin), missingRight: missingRight, found: true,

@@ -216,9 +216,16 @@ func (g *grower) addWhole(l *leaf, entries []uint64, scores []float64) {
 	bins := g.table.columns[l.best.column]
 	child := g.tree[l.node].child
 	values := [2]float64{g.tree[child].value, g.tree[child+1].value}
+	if l.best.set != nil {
+		for _, e := range entries {
+			row := rowOf(e)
+			scores[row] += values[1-l.best.set.has(bins[row])&1]
+		}
+		return
+	}
 	for _, e := range entries {
 		row := rowOf(e)
-		scores[row] += values[l.best.step(bins[row])&1]
+		scores[row] += values[l.best.cutStep(bins[row])&1]
 	}
 }
 
