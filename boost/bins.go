@@ -25,6 +25,7 @@ type table struct {
 	source  []int
 	cuts    [][]float32 // of each column of numbers; it has len(cuts)+1 bins of values
 	codes   [][]uint32  // of each column of categories, by bin; nil for numbers
+	spans   []int       // how many columns the feature that begins here takes; 0 where one goes on
 	first   []int       // where each column's cells begin in a histogram; one more at the end
 	blocks  []block
 	columns [][]uint8
@@ -38,9 +39,7 @@ func newTable(ctx context.Context, d Data, p Params, team *crew) (*table, error)
 	all := findCuts(d, p, team)
 	for feature, cuts := range all {
 		if len(cuts.values) > 0 || len(cuts.codes) > 1 || cuts.missing && (d.categories(feature) == 0 || len(cuts.codes) > 0) {
-			t.source = append(t.source, feature)
-			t.cuts = append(t.cuts, cuts.values)
-			t.codes = append(t.codes, cuts.codes)
+			t.addColumns(feature, cuts)
 		}
 	}
 	t.first = make([]int, len(t.source)+1)
@@ -74,6 +73,22 @@ func newTable(ctx context.Context, d Data, p Params, team *crew) (*table, error)
 	return t, ctx.Err()
 }
 
+// addColumns appends the column of a feature, or the columns of one of many categories.
+func (t *table) addColumns(feature int, cuts columnCuts) {
+	span := max((len(cuts.codes)+columnCodes-1)/columnCodes, 1)
+	for i := range span {
+		t.source = append(t.source, feature)
+		t.cuts = append(t.cuts, cuts.values)
+		t.spans = append(t.spans, span)
+		if cuts.codes == nil {
+			t.codes = append(t.codes, nil)
+		} else {
+			t.codes = append(t.codes, cuts.codes[i*columnCodes:min((i+1)*columnCodes, len(cuts.codes))])
+		}
+		span = 0
+	}
+}
+
 // binFinder writes the bins of values[0], values[stride], ... to out.
 type binFinder interface {
 	bins(values []float32, stride int, out []uint8)
@@ -93,7 +108,7 @@ func findCuts(d Data, p Params, team *crew) []columnCuts {
 	buffers := make([][]uint32, team.size())
 	team.share(width, func(worker, feature int) {
 		if d.categories(feature) > 0 {
-			all[feature].codes, all[feature].missing = findCodes(d, feature, p.Bins)
+			all[feature].codes, all[feature].missing = findCodes(d, feature, p)
 			return
 		}
 		if buffers[worker] == nil {

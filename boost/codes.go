@@ -5,9 +5,16 @@ import (
 	"slices"
 )
 
-// The most frequent categories of a feature, as many as there may be bins, have a bin of their own, the most frequent bin
-// 1. All others share bin 0 with missing and go right at every split, as a category does that appears after training: so
-// a split names 255 categories at most, however many there are.
+// The most frequent categories of a feature have a bin of their own, 255 to a column: a feature of more categories takes
+// several columns, one after the other, and a row is in bin 0 of all but one of them. Categories with too few rows to be
+// split off, those beyond the columns a feature may take, and the missing are in bin 0 everywhere. They go right at every
+// split, as a category does that appears after training.
+
+// columnCodes is how many categories a column holds, featureColumns how many columns a feature takes at most.
+const (
+	columnCodes    = maxBins
+	featureColumns = 16
+)
 
 // categoryOf is the code of x, or -1 for none of 0 to n-1.
 func categoryOf(x float32, n int) int {
@@ -17,9 +24,9 @@ func categoryOf(x float32, n int) int {
 	return int(x)
 }
 
-// findCodes returns the categories of a feature that get bins, in the order of the bins, and whether some row has none of
-// them. Every row is counted, so rare categories of a large table are not lost to a sample.
-func findCodes(d Data, feature, bins int) (codes []uint32, others bool) {
+// findCodes returns the categories of a feature that get bins, the most frequent first, and whether some row has none of
+// them. Every row is counted, so the categories of a large table do not depend on a sample.
+func findCodes(d Data, feature int, p Params) (codes []uint32, others bool) {
 	n, width := d.categories(feature), len(d.Features)
 	counts := make([]uint32, n)
 	known := 0
@@ -33,10 +40,14 @@ func findCodes(d Data, feature, bins int) (codes []uint32, others bool) {
 			codes = append(codes, uint32(code))
 		}
 	}
+	if len(codes) > fewCategories {
+		least := newCategoryRules(p, quantum{1, 1}).least
+		codes = slices.DeleteFunc(codes, func(code uint32) bool { return int64(counts[code]) < least })
+	}
 	slices.SortFunc(codes, func(a, b uint32) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
 	})
-	codes = slices.Clip(codes[:min(bins, len(codes))])
+	codes = slices.Clip(codes[:min(featureColumns*columnCodes, len(codes))])
 	for _, code := range codes {
 		known += int(counts[code])
 	}

@@ -24,6 +24,7 @@ type Data struct {
 	Labels   []float64
 
 	// Weights are nil (all 1) or one per row, 0 or 1e-30 to 1e30. Class weights are weights that are equal within a class.
+	// Under Rank they weigh the gradients of rows; the NDCG that is reported knows none.
 	Weights []float64
 
 	// Categories is nil or one number per feature: 0 for numbers in order, n for category codes 0 to n-1 without order, at

@@ -9,10 +9,10 @@
 // sends it to the child with more rows. Infinities are ordinary, extreme values. NaN or infinite labels and weights are
 // errors that name the row.
 //
-// Categories: a feature with Data.Categories holds codes without order. The most frequent, as many as there are bins, have
-// a bin of their own; the others share one with the missing and with what training has not seen. A split sends some
-// categories left and all others right, that shared bin among them; it names 255 at most, so a million codes cost the
-// memory to count them and no more.
+// Categories: a feature with Data.Categories holds codes without order. The 4,080 most frequent have a bin each, in as many
+// columns of 255 as they need; the others, and those with fewer rows than CategorySmooth, are with the missing and with
+// what training has not seen. A split sends at most CategoryMost categories left and all others right, the unseen and the
+// missing among them; so a million codes cost the memory to count them, and no more.
 //
 // Same bits: the trees depend on Params (without Threads), the data and nothing else. Gradients are rounded to
 // integers before they are summed, so the order of the sums, hence the number of threads, cannot matter. Trees are
@@ -21,7 +21,7 @@
 //
 // Models of others: ImportXGBoost and ImportLightGBM read theirs and answer alike. Why a row got its score: Contributions.
 //
-// Limits: 2^31-1 rows, 65,535 columns, 255 bins and one for missing.
+// Limits: 2^31-1 rows, 65,535 columns, 255 bins and one for missing, 2^20 codes of a feature.
 //
 // Sources: the second-order objective and the gain are those of Chen and Guestrin (2016), "XGBoost: A Scalable Tree
 // Boosting System", section 2; leaf-wise growth, the subtraction of histograms, sampling by gradient and splits of sorted

@@ -81,8 +81,8 @@ func (t *table) cells() int { return t.first[len(t.source)] }
 func (g *grower) grow(ctx context.Context, rows int, p packing, q quantum, draw uint64) error {
 	g.packing, g.quantum, g.rules = p, q, newRules(g.p, q)
 	g.draw = draw
-	all := func(int) bool { return true }
-	g.sampleColumns(g.columns, all, g.p.ColumnSample, draw)
+	begins := func(c int) bool { return g.table.spans[c] > 0 }
+	g.sampleColumns(g.columns, begins, g.p.ColumnSample, draw)
 	for _, l := range g.leaves {
 		g.release(l.cells)
 	}
@@ -325,7 +325,7 @@ func (g *grower) search(l *leaf, column int) candidate {
 	r := g.rules
 	r.bounds = l.bounds
 	r.bounds.sign = g.sign(column)
-	cells := l.cells[g.table.first[column]:g.table.first[column+1]]
+	cells := l.cells[g.table.first[column]:g.table.first[column+g.table.spans[column]]]
 	if g.table.codes[column] != nil {
 		return r.searchSets(cells, column, l.total, r.threshold(l.total))
 	}

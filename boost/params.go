@@ -32,12 +32,14 @@ type Params struct {
 	// else equal; 0 is free. Between missing and a value nothing is promised.
 	Monotone []int8
 
-	CategorySmooth float64 // categories are sorted by G/(H+CategorySmooth); with fewer rows in a leaf they go right
+	// Up to 4 categories are tried one against the rest. More are sorted by G/(H+CategorySmooth), those with fewer than
+	// CategorySmooth rows in the leaf left out, and split between the low or the high ones and the rest.
+	CategorySmooth float64
 	CategoryL2     float64 // more L2 for splits of sorted categories and for the leaves under them
 	CategoryRows   int     // a further cut of sorted categories is tried after so many rows
 	CategoryMost   int     // most categories that go left in one split
 
-	Bins         int     // most bins of a column, 2 to 255; missing has one more
+	Bins         int     // most bins of a column of numbers, 2 to 255; missing has one more
 	RowSample    float64 // chance of a row to take part in a round, in (0, 1]
 	ColumnSample float64 // share of the columns that may split in a tree, in (0, 1]
 	NodeSample   float64 // share of those that may split one leaf, in (0, 1]

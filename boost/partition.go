@@ -6,7 +6,6 @@ const partRows = 1 << 13
 // partition moves the entries that go left under c before the others, keeps the order within both, and returns how many
 // went left. scratch is as long as entries. The order of rows does not depend on the crew.
 func partition(t *table, c candidate, entries, scratch []uint64, team *crew) int {
-	bins := t.columns[c.column]
 	parts := 1
 	if len(entries) >= 2*partRows {
 		parts = (len(entries) + partRows - 1) / partRows
@@ -15,7 +14,7 @@ func partition(t *table, c candidate, entries, scratch []uint64, team *crew) int
 	lefts := make([]int, parts)
 	team.share(parts, func(_, part int) {
 		start, end := part*size, min((part+1)*size, len(entries))
-		lefts[part] = partitionPart(bins, &c, entries[start:end], scratch[start:end])
+		lefts[part] = partitionPart(t, &c, entries[start:end], scratch[start:end])
 	})
 	left := lefts[0]
 	for part := 1; part < parts; part++ {
@@ -33,10 +32,11 @@ func partition(t *table, c candidate, entries, scratch []uint64, team *crew) int
 
 // partitionPart leaves the left entries at the front of entries and the right ones at the front of scratch. It writes
 // every entry to both places and moves on in one of them: no branch to mispredict.
-func partitionPart(bins []uint8, c *candidate, entries, scratch []uint64) int {
+func partitionPart(t *table, c *candidate, entries, scratch []uint64) int {
 	if c.set != nil {
-		return partitionSet(bins, c.set, entries, scratch)
+		return partitionSet(t, c, entries, scratch)
 	}
+	bins := t.columns[c.column]
 	right := 0
 	scratch = scratch[:len(entries)]
 	cut, shift := c.bin-c.missingRight, c.missingRight // as in cutStep
@@ -53,11 +53,11 @@ func partitionPart(bins []uint8, c *candidate, entries, scratch []uint64) int {
 }
 
 // partitionSet is partitionPart for a split between categories.
-func partitionSet(bins []uint8, set *binSet, entries, scratch []uint64) int {
+func partitionSet(t *table, c *candidate, entries, scratch []uint64) int {
 	right := 0
 	scratch = scratch[:len(entries)]
 	for i, e := range entries {
-		goesLeft := set.has(bins[rowOf(e)])
+		goesLeft := t.inSet(c, rowOf(e))
 		entries[i-right] = e
 		scratch[right] = e
 		right += 1 - goesLeft

@@ -157,10 +157,9 @@ func (g *grower) renew(t *target) {
 		entries := g.entries[l.start:l.end]
 		switch {
 		case l.whole:
-			bins := g.table.columns[l.best.column]
 			child := g.tree[l.node].child
 			for side := range 2 {
-				g.renewLeaf(child+side, t, entries, func(row uint32) bool { return l.best.step(bins[row]) == side })
+				g.renewLeaf(child+side, t, entries, func(row uint32) bool { return g.table.step(&l.best, row) == side })
 			}
 		case !l.retired:
 			g.renewLeaf(l.node, t, entries, func(uint32) bool { return true })

@@ -3,13 +3,13 @@ package boost
 import "math"
 
 // candidate is the best split known of a leaf: rows whose bin is at most bin, and missing ones unless missingRight, go left.
-// Where set is not nil, the rows whose bin it has go left. Its score GL²/(HL+L2) + GR²/(HR+L2) is kept as the fraction
+// Where set is not nil, the rows whose bin it has go left, in this column or one of the next. Its score GL²/(HL+L2) + GR²/(HR+L2) is kept as the fraction
 // over/under: comparing needs no division.
 type candidate struct {
 	over, under  float64
 	left         cell
 	column       int
-	set          *binSet
+	set          []binSet
 	bin          uint8
 	missingRight uint8 // 0 or 1
 	found        bool
@@ -20,16 +20,8 @@ func (c *candidate) beats(d *candidate) bool {
 	return float64(c.over*d.under) > float64(d.over*c.under)
 }
 
-// step is 0 for a bin that goes left and 1 for one that goes right.
-func (c *candidate) step(bin uint8) int {
-	if c.set != nil {
-		return 1 - c.set.has(bin)
-	}
-	return c.cutStep(bin)
-}
-
-// cutStep is step for a cut, without a branch: where missing goes right, 1 is subtracted from both sides, as uint8, which
-// turns bin 0, missing, into 255, above every cut.
+// cutStep is 0 for a bin that a cut sends left and 1 for one that goes right, without a branch: where missing goes right, 1
+// is subtracted from both sides, as uint8, which turns bin 0, missing, into 255, above every cut.
 func (c *candidate) cutStep(bin uint8) int {
 	return int((uint64(c.bin-c.missingRight) - uint64(bin-c.missingRight)) >> 63)
 }

@@ -213,16 +213,15 @@ func (g *grower) addScores(scores []float64) {
 
 // addWhole does so for a leaf whose rows were not moved when it was split.
 func (g *grower) addWhole(l *leaf, entries []uint64, scores []float64) {
-	bins := g.table.columns[l.best.column]
 	child := g.tree[l.node].child
 	values := [2]float64{g.tree[child].value, g.tree[child+1].value}
 	if l.best.set != nil {
 		for _, e := range entries {
-			row := rowOf(e)
-			scores[row] += values[1-l.best.set.has(bins[row])&1]
+			scores[rowOf(e)] += values[1-g.table.inSet(&l.best, rowOf(e))&1]
 		}
 		return
 	}
+	bins := g.table.columns[l.best.column]
 	for _, e := range entries {
 		row := rowOf(e)
 		scores[row] += values[l.best.cutStep(bins[row])&1]
@@ -244,8 +243,7 @@ func (g *grower) addUnsampled(scores []float64, took func(row int) bool) {
 func (g *grower) walk(row int) float64 {
 	n := &g.tree[0]
 	for n.child != 0 {
-		bin := g.table.columns[n.split.column][row]
-		n = &g.tree[n.child+n.split.step(bin)]
+		n = &g.tree[n.child+g.table.step(&n.split, uint32(row))]
 	}
 	return n.value
 }
@@ -278,9 +276,11 @@ func (s *session) appendSplit(c *candidate, feature, child uint32) {
 	t := s.grower.table
 	if c.set != nil {
 		var left []uint32
-		for i, code := range t.codes[c.column] {
-			if c.set.has(uint8(i+1)) == 1 {
-				left = append(left, code)
+		for i := range c.set {
+			for bin, code := range t.codes[c.column+i] {
+				if c.set[i].has(uint8(bin+1)) == 1 {
+					left = append(left, code)
+				}
 			}
 		}
 		slices.Sort(left)

@@ -67,6 +67,10 @@ func furtherVariants(rows int) (names []string, params []Params, tables []Data) 
 	}
 	add("categories", Binary, func(p *Params, d *Data) {})
 	add("categories squared sampled", Squared, func(p *Params, d *Data) { p.RowSample, p.Bins = 0.6, 20 })
+	add("many categories", Binary, func(p *Params, d *Data) {
+		*d = categorical(Binary, rows, 900, 5)
+		p.CategorySmooth, p.ColumnSample = 1, 0.5
+	})
 	add("huber", Huber, func(p *Params, d *Data) {})
 	add("quantile", Quantile, func(p *Params, d *Data) { p.Alpha = 0.7 })
 	add("quantile weighted sampled", Quantile, func(p *Params, d *Data) {
@@ -127,7 +131,8 @@ func TestGoldenBits(t *testing.T) {
 		"squared weighted":           0x49f8fe3e,
 		"squared wide":               0xb832afd9,
 		"categories":                 0xd9b220e9,
-		"categories squared sampled": 0x02414e55,
+		"categories squared sampled": 0xa48e06d8,
+		"many categories":            0x683389be,
 		"huber":                      0x21aeaea0,
 		"quantile":                   0xa689188d,
 		"quantile weighted sampled":  0x6779e214,
@@ -178,7 +183,7 @@ func TestTheModelPredictsWhatTheTrainerSaw(t *testing.T) {
 func TestFewHistogramsGiveTheSameTrees(t *testing.T) {
 	_, params, tables := variants(3001)
 	_, further, tablesFurther := furtherVariants(3001)
-	params, tables = append(params[:3], further[5:8]...), append(tables[:3], tablesFurther[5:8]...)
+	params, tables = append(params[:3], further[5:9]...), append(tables[:3], tablesFurther[5:9]...)
 	for i, p := range params {
 		want := modelBytes(t, mustTrain(t, p, tables[i], nil, nil))
 		s, err := newSession(context.Background(), p, tables[i], nil)
