@@ -48,8 +48,8 @@ type Params struct {
 	// |gradient * hessian| and OtherShare of all rows from the rest, which count (1-TopShare)/OtherShare times.
 	TopShare, OtherShare float64
 
-	// Continue is nil or a model of the same features and objective, trained with other trees of the same kind: Trees more
-	// are grown on top of it, and the result holds both. Rounds count on.
+	// Continue is nil or a model of the same features and objective: Trees rounds more are grown on top of it, and the
+	// result holds both. Rounds count on. With the same data and Params the trees are those of one training.
 	Continue *Model
 
 	EarlyStop int // stop after so many rounds without a lower validation loss and keep the best; 0 is off
