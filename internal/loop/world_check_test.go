@@ -151,7 +151,7 @@ func (w *world) sweep() {
 func (w *world) check() {
 	w.Helper()
 	w.read(func(tx store.Tx) error {
-		for _, look := range []func(store.Tx) error{w.lookAtRoute, w.checkVersions, w.checkObjects, w.checkLedger, w.checkWaiting} {
+		for _, look := range []func(store.Tx) error{w.lookAtRoute, w.checkVersions, w.checkObjects, w.checkLedger, w.checkBooked, w.checkWaiting} {
 			if err := look(tx); err != nil {
 				return err
 			}
