@@ -65,6 +65,7 @@ type Plan struct {
 	Price    rondo.Money  `json:"price"`
 	PriceSet bool         `json:"priceSet"` // false: no price file, so the rate is 0
 	Duration string       `json:"duration"`
+	Verdict  *PlanVerdict `json:"verdict,omitempty"` // nil where no challenger can be tried
 }
 
 // PlanColumn is a column with its origin.
@@ -97,6 +98,9 @@ func (c *Control) Apply(ctx context.Context, d Declaration, dry bool) (*Plan, er
 		return nil, err
 	}
 	plan.Dry = dry
+	if err := c.store.Read(ctx, func(tx store.Tx) (err error) { plan.Verdict, err = verdict(tx, spec); return err }); err != nil {
+		return nil, fmt.Errorf("the likely date of a verdict: %w", err)
+	}
 	if dry {
 		return plan, nil
 	}

@@ -82,6 +82,9 @@ func printPlan(w io.Writer, p *control.Plan) error {
 	for _, b := range p.Bars {
 		fmt.Fprintln(w, wrap("bar  "+b, 80, "     "))
 	}
+	if p.Verdict != nil {
+		fmt.Fprintln(w, wrap("verdict  "+p.Verdict.String(), 80, "     "))
+	}
 	price := p.Price.String()
 	if !p.PriceSet {
 		price += " (no price file: the rate is 0)"
