@@ -15,9 +15,11 @@ import (
 	"time"
 )
 
-// TestAKeptDemoShowsItsConsoleAndEndsInOrder opens the printed link as a browser would, and ends the demo with SIGTERM.
+// TestAKeptDemoShowsItsConsoleAndEndsInOrder opens the printed link as a browser would, and ends the demo with SIGTERM. Its store then
+// serves to see that a missing booking would be found.
 func TestAKeptDemoShowsItsConsoleAndEndsInOrder(t *testing.T) {
-	cmd := exec.Command(binary, "demo", "--home", filepath.Join(t.TempDir(), "demo"), "--small", "--keep")
+	dir := filepath.Join(t.TempDir(), "demo")
+	cmd := exec.Command(binary, "demo", "--home", dir, "--small", "--keep")
 	cmd.Env = append(os.Environ(), "RONDO_HOME="+filepath.Join(t.TempDir(), "no demo's"))
 	var errs strings.Builder
 	cmd.Stderr = &errs
@@ -61,4 +63,6 @@ func TestAKeptDemoShowsItsConsoleAndEndsInOrder(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("told to end: %v\n%s", err, tail(errs.String()))
 	}
+	checkStore(t, dir)
+	bookingsAreMissed(t, dir)
 }
