@@ -109,7 +109,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	if err := loopback(a.Listen); err != nil {
 		return err
 	}
-	if a.lock, err = lockHome(a.Home); err != nil {
+	if a.lock, err = lockHome(ctx, a.Home); err != nil {
 		return err
 	}
 	a.later(a.lock.free)
@@ -265,11 +265,11 @@ func (a *App) run(ctx context.Context, ready func()) error {
 	}
 	door := api.New(api.Options{Serve: a.Serve, Control: api.Verbs(a.Control, a), Console: a.pages(),
 		Tokens: func() []api.Token { return *a.valid.Load() }, Ready: a.Log.Err, Logger: a.Logger})
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return door.Run(ctx, a.listener) })
-	if err := a.startMeter(); err != nil {
+	if err := a.startMeter(); err != nil { // nothing runs yet that would have to be waited for
 		return err
 	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return door.Run(ctx, a.listener) })
 	g.Go(func() error { return a.meterEndpoint(ctx) })
 	if !a.Manual {
 		g.Go(func() error { return a.Loop.Run(ctx) })

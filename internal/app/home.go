@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,9 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"rondo.dev/rondo/internal/lib/clock"
 	"rondo.dev/rondo/internal/rondo"
 )
 
@@ -24,7 +27,13 @@ type Holder struct {
 // lock is the one process lock of a home. The kernel frees it when the process ends, however it ends.
 type lock struct{ file *os.File }
 
-func lockHome(home string) (*lock, error) {
+// A command that looks whether a server runs (Serving) holds the lock for an instant; a server waits that long for it.
+const (
+	lockTries = 20
+	lockPause = 5 * time.Millisecond
+)
+
+func lockHome(ctx context.Context, home string) (*lock, error) {
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return nil, &rondo.Error{Kind: rondo.Unavailable, Field: home, Message: "the home cannot be made", Err: err}
 	}
@@ -32,7 +41,14 @@ func lockHome(home string) (*lock, error) {
 	if err != nil {
 		return nil, &rondo.Error{Kind: rondo.Unavailable, Field: home, Message: "the home cannot be opened", Err: err}
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	for try := 1; try < lockTries && errors.Is(err, unix.EWOULDBLOCK); try++ {
+		if err := (clock.Wall{}).Until(ctx, clock.Wall{}.Now().Add(lockPause)); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	}
+	if err != nil {
 		defer f.Close()
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, &rondo.Error{Kind: rondo.Unavailable, Field: home, Message: "the home cannot be locked", Err: err}

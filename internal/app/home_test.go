@@ -3,7 +3,15 @@ package app
 import (
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rondo.dev/rondo/internal/lib/clock"
+	"rondo.dev/rondo/internal/rondo"
 )
 
 // TestTheTokenIsMadeOnceAndAgainWhenItIsLost opens a home again and again: the owner is never locked out.
@@ -54,5 +62,31 @@ func TestTheTokenIsMadeOnceAndAgainWhenItIsLost(t *testing.T) {
 	}
 	if left, err := filepath.Glob(file + "-*"); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// TestWhoLooksForAServerKeepsNoneFromStarting looks, for twenty milliseconds, whether a server runs.
+func TestWhoLooksForAServerKeepsNoneFromStarting(t *testing.T) {
+	home := t.TempDir()
+	looker, err := os.Create(filepath.Join(home, "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Flock(int(looker.Fd()), unix.LOCK_SH); err != nil {
+		t.Fatal(err)
+	}
+	var looking sync.WaitGroup
+	looking.Go(func() {
+		_ = clock.Wall{}.Until(t.Context(), clock.Wall{}.Now().Add(20*time.Millisecond))
+		_ = looker.Close()
+	})
+	held, err := lockHome(t.Context(), home)
+	looking.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.free()
+	if _, err := lockHome(t.Context(), home); rondo.KindOf(err) != rondo.Unavailable || !strings.Contains(err.Error(), "held by another rondo") {
+		t.Errorf("a home that is held: %v", err)
 	}
 }

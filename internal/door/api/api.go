@@ -23,6 +23,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -84,9 +85,23 @@ func New(opt Options) *Server {
 		mux.Handle("/", opt.Console)
 	}
 	s.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer s.rescue(r)
 		mux.ServeHTTP(&writer{ResponseWriter: w, log: s.log}, r)
 	})
 	return s
+}
+
+// rescue logs a panic of a handler as the fault it is, and cuts the connection, as net/http does. What net/http itself has to
+// say is about callers, and logged for debugging.
+func (s *Server) rescue(r *http.Request) {
+	fault := recover()
+	if fault == nil {
+		return
+	}
+	if fault != http.ErrAbortHandler {
+		s.log.Error("request panicked", "method", r.Method, "path", r.URL.Path, "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
+	}
+	panic(http.ErrAbortHandler)
 }
 
 // routes are the door's own; own describes them.

@@ -365,3 +365,19 @@ func TestAKilledServerLosesNoAcknowledgedFeedback(t *testing.T) {
 	}
 	t.Logf("%d acknowledged labels after 3 kills", found)
 }
+
+func TestAPanicIsLoggedAsAFault(t *testing.T) {
+	var log bytes.Buffer
+	door := New(Options{Tokens: tokens, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Console: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("the drawer is empty") })})
+	server := httptest.NewServer(door.Handler())
+	answer, err := http.Get(server.URL + "/models")
+	if err == nil {
+		_ = answer.Body.Close()
+		t.Errorf("answered %s", answer.Status)
+	}
+	server.Close()
+	if said := log.String(); !strings.Contains(said, "level=ERROR") || !strings.Contains(said, "the drawer is empty") || !strings.Contains(said, "path=/models") {
+		t.Errorf("logged: %s", said)
+	}
+}
