@@ -15,7 +15,7 @@ NOT_RACING = ./internal/house ./boost
 # What links C: DuckDB and SQLite. Everything else has to build without a C compiler.
 LINKS_C := duckdb-go|go-sqlite3
 
-.PHONY: help test lint unit race points docs crash demo bench benchmarks secondopinion fuzz tidy
+.PHONY: help test lint unit race points docs crash demo python bench benchtrees benchmarks secondopinion fuzz tidy
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -56,16 +56,21 @@ demo: bin/rondo ## the whole loop on real flights, and whether its promises held
 	go run ./test/story < bin/story.json
 	rm -rf bin/demo
 
-bench: ## measurements beside their bounds
-	go run ./bench/bounds
-
-benchmarks: demo ## docs/benchmarks.md, measured here and now
-	go run ./bench/bounds -write docs/benchmarks.md -story bin/story.json
-
-secondopinion: ## history and AUC of the flights, computed again by DuckDB and LightGBM from the declaration alone
+python:
 	@python3 -c 'import ensurepip, venv' 2>/dev/null || { \
 		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq python3 python3-venv; } || { \
-		echo "the second opinion needs Python 3.11 or newer with venv; on Debian: apt-get install python3 python3-venv"; exit 1; }
+		echo "this needs Python 3.11 or newer with venv; on Debian: apt-get install python3 python3-venv"; exit 1; }
+
+bench: python ## measurements beside their bounds
+	go run ./bench/bounds
+
+benchtrees: python ## boosted trees beside XGBoost and LightGBM in all cases, about 15 minutes
+	go run ./bench/trees -long
+
+benchmarks: demo python ## docs/benchmarks.md, measured here and now
+	go run ./bench/bounds -write docs/benchmarks.md -story bin/story.json
+
+secondopinion: python ## history and AUC of the flights, computed again by DuckDB and LightGBM from the declaration alone
 	bench/secondopinion/run
 
 FUZZTIME ?= 10s
