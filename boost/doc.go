@@ -19,7 +19,8 @@
 // summed in tree order in float64. Exponential and logarithm are our own, and no product meets a sum unrounded
 // (float64(x*y)+z), so a processor with fused multiply-add gives the same answer as one without.
 //
-// Models of others: ImportXGBoost and ImportLightGBM read theirs and answer alike. Why a row got its score: Contributions.
+// Models of others: ImportXGBoost and ImportLightGBM read theirs and answer alike; Model.ONNX is for the programs of others. Why a
+// row got its score: Contributions.
 //
 // Limits: 2^31-1 rows, 65,535 columns, 255 bins and one for missing, 2^20 codes of a feature.
 //
