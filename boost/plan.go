@@ -8,11 +8,12 @@ import (
 // A plan answers 64 rows at once with one bit for each row in a word. Each cut of the model gets a word that says which rows
 // are above it; a tree then is a few logical operations a split, from the root down, which say of every node which rows come
 // to it. So a tree costs the same operations whatever way the rows go, and no step waits for another. The number of each row's
-// leaf falls out bit by bit, and the leaves' values are added in tree order: the bits are those of a walk. Trees with sets
-// or too many leaves are walked.
+// leaf falls out bit by bit, and the leaves' values are added in tree order: the bits are those of a walk. A set of categories
+// has a word too, of the rows that are not in it. Trees with too many leaves or too large sets are walked.
 type plan struct {
 	columns []planColumn
 	masks   int // cuts of all columns
+	coded   []codedColumn
 	trees   []planTree
 	splits  []planSplit
 	// gaps are the splits for rows among which some values are missing: where missing goes left, they ask the masks behind
@@ -51,7 +52,9 @@ const (
 	maxPath      = 8
 	maxDeep      = 128     // leaves of a deep tree: with its splits they have 255 slots
 	maxPlanMasks = 1 << 16 // 512 KiB: more would not stay in a processor's second cache
-	noSlot       = 255     // where words go that nobody asks for
+	maxPlanCode  = 1 << 12
+	maxPlanCodes = 128 // of a set: each costs an operation for 64 rows, whether they come to its split or not
+	noSlot       = 255 // where words go that nobody asks for
 )
 
 // newPlan returns nil if there is nothing to gain.
@@ -63,7 +66,7 @@ func newPlan(m *Model) *plan {
 		p.walks = p.walks || kinds[tree] == walkedTree
 	}
 	masks := p.collect(m, kinds)
-	if len(p.columns) == 0 || p.masks > maxPlanMasks {
+	if len(p.columns)+len(p.coded) == 0 || p.masks+len(m.sets.starts) > maxPlanMasks {
 		return nil
 	}
 	for tree, root := range m.roots {
@@ -85,7 +88,9 @@ func newPlan(m *Model) *plan {
 func (m *Model) planKind(root, end uint32) planKind {
 	for _, n := range m.nodes[root:end] {
 		if n.kind >= asksSet {
-			return walkedTree
+			if words := m.sets.set(n.cut); 64*words[len(words)-1].at >= maxPlanCode || len(m.sets.codes(n.cut)) > maxPlanCodes {
+				return walkedTree
+			}
 		}
 	}
 	switch {
@@ -104,6 +109,10 @@ func (p *plan) collect(m *Model, kinds []planKind) []map[uint32]uint32 {
 		for at := root; at < m.end(tree) && kinds[tree] != walkedTree; at++ {
 			n := &m.nodes[at]
 			if n.child == at {
+				continue
+			}
+			if n.kind >= asksSet {
+				p.addSet(m, n)
 				continue
 			}
 			if masks[n.feature] == nil {
@@ -130,9 +139,31 @@ func (p *plan) collect(m *Model, kinds []planKind) []map[uint32]uint32 {
 	return masks
 }
 
+// addSet adds the set of a split to its feature's.
+func (p *plan) addSet(m *Model, n *node) {
+	i := slices.IndexFunc(p.coded, func(c codedColumn) bool { return c.feature == int(n.feature) })
+	if i < 0 {
+		i = len(p.coded)
+		p.coded = append(p.coded, codedColumn{feature: int(n.feature)})
+	}
+	c, set := &p.coded[i], planSet{number: n.cut, first: len(p.coded[i].codes), missingLeft: n.kind&missingLeft != 0}
+	for _, code := range m.sets.codes(n.cut) {
+		c.codes = append(c.codes, uint16(code))
+		c.most = max(c.most, int(code)+1)
+	}
+	set.end = len(c.codes)
+	c.sets = append(c.sets, set)
+}
+
 // addSplit adds a split of n, whose rows have a slot, to two slots.
 func (p *plan) addSplit(n *node, masks []map[uint32]uint32, slot, left, right uint8) {
-	s := planSplit{mask: masks[n.feature][n.cut-n.kind], node: slot, left: left, right: right}
+	s := planSplit{node: slot, left: left, right: right}
+	if n.kind >= asksSet {
+		s.mask = uint32(2*p.masks) + n.cut
+		p.splits, p.gaps = append(p.splits, s), append(p.gaps, s)
+		return
+	}
+	s.mask = masks[n.feature][n.cut-n.kind]
 	p.splits = append(p.splits, s)
 	if n.kind == missingLeft {
 		s.mask += uint32(p.masks)
@@ -214,6 +245,21 @@ func (p *plan) addDeep(m *Model, t *planTree, root, end uint32, masks []map[uint
 	for 1<<t.planes < leaves {
 		t.planes++
 	}
+}
+
+// codedColumn is a feature with the sets that the trees ask.
+type codedColumn struct {
+	feature int
+	most    int // codes from here on are in no set
+	codes   []uint16
+	sets    []planSet
+}
+
+// planSet is the set of a split: some of its column's codes.
+type planSet struct {
+	number      uint32 // in Model.sets
+	first, end  int
+	missingLeft bool
 }
 
 // planColumn is a feature with the cuts that the trees ask. How many of them are below a value is found in two steps: the

@@ -91,6 +91,25 @@ func TestPlansAnswerAsWalksToTheBit(t *testing.T) {
 	}
 }
 
+func TestPlansKnowSets(t *testing.T) {
+	m := randomForest(6, 60)
+	kinds := map[planKind]int{}
+	for _, tree := range newPlan(m).trees {
+		kinds[tree.kind]++
+	}
+	if kinds[walkedTree] == 0 || kinds[shallowTree] < 10 {
+		t.Fatalf("plans of kinds %v", kinds)
+	}
+	const rows = 64 * 20
+	values, got := randomRows(6, rows), make([]float64, rows)
+	m.PredictBatch(values, rows, got, 1)
+	for r := range rows {
+		if want := slowRaw(m, values[6*r:6*r+6]); math.Float64bits(got[r]) != math.Float64bits(want) {
+			t.Fatalf("row %d: %v, want %v", r, got[r], want)
+		}
+	}
+}
+
 func TestTransposedTurnsPlanesIntoNumbers(t *testing.T) {
 	var planes [maxPath]uint64
 	for i := range planes {

@@ -6,7 +6,7 @@ import "math"
 type workspace struct {
 	m       *Model
 	keys    []uint32    // of all values, if some trees are walked
-	masks   []uint64    // of the plan's columns, then the same with missing below
+	masks   []uint64    // of the columns, the same with missing below, the sets
 	missing []uint64    // of each column of the plan, the rows that lack it
 	splits  []planSplit // the plan's, or its gaps
 	rowsAt  []uint64    // of a column: rows by number of cuts below them; all 0 between uses
@@ -16,10 +16,13 @@ type workspace struct {
 }
 
 func newWorkspace(m *Model) *workspace {
-	w := &workspace{m: m, masks: make([]uint64, 2*m.plan.masks), missing: make([]uint64, len(m.plan.columns)), scores: make([]float64, batchRows*len(m.base))}
+	w := &workspace{m: m, masks: make([]uint64, 2*m.plan.masks+len(m.sets.starts)), missing: make([]uint64, len(m.plan.columns)), scores: make([]float64, batchRows*len(m.base))}
 	most := 0
 	for _, c := range m.plan.columns {
 		most = max(most, c.cuts)
+	}
+	for _, c := range m.plan.coded {
+		most = max(most, c.most)
 	}
 	w.rowsAt = make([]uint64, most+1)
 	if m.plan.walks {
@@ -40,6 +43,9 @@ func (w *workspace) predict(values []float32, out []float64) {
 	if some != 0 {
 		w.splits = m.plan.gaps
 		w.lower()
+	}
+	for i := range m.plan.coded {
+		w.look(&m.plan.coded[i], values)
 	}
 	for i := range w.keys {
 		w.keys[i] = valueKey(values[i])
@@ -107,6 +113,31 @@ func (w *workspace) compare(c *planColumn, values []float32) (missing uint64) {
 		rowsAt[i] = 0
 	}
 	return missing
+}
+
+// look makes the masks of a column's sets: the rows by code, of which each set takes its own.
+func (w *workspace) look(c *codedColumn, values []float32) {
+	rowsAt := w.rowsAt[:c.most]
+	missing := uint64(0)
+	for r := range batchRows {
+		x := values[r*len(w.m.features)+c.feature]
+		missing |= bit(x) << r
+		if x >= 0 && x < float32(c.most) {
+			rowsAt[uint(x)] |= 1 << r
+		}
+	}
+	masks := w.masks[2*w.m.plan.masks:]
+	for _, s := range c.sets {
+		in := uint64(0)
+		if s.missingLeft {
+			in = missing
+		}
+		for _, code := range c.codes[s.first:s.end] {
+			in |= rowsAt[code]
+		}
+		masks[s.number] = ^in
+	}
+	clear(rowsAt)
 }
 
 // lower makes the masks that count missing as below.
