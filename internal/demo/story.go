@@ -8,6 +8,7 @@ import (
 	"rondo.dev/rondo/internal/control"
 	"rondo.dev/rondo/internal/rondo"
 	"rondo.dev/rondo/internal/seam/store"
+	"rondo.dev/rondo/internal/stage/cost"
 	"rondo.dev/rondo/metric"
 )
 
@@ -85,10 +86,16 @@ func explain(d *rondo.Decision) string { return control.Explain(d) }
 
 // story reads what came of the months from the same store and log that the program works with.
 func (t *teller) story(ctx context.Context) (*Story, error) {
-	s := &Story{Note: "In money these flights cannot tell sane policies apart: within half a per cent at fp $1, fn $4."}
+	s := &Story{}
 	var versions []*rondo.Version
 	var decisions []*rondo.Decision
 	if err := t.app.Store.Read(ctx, func(tx store.Tx) (err error) {
+		declared, err := tx.Models().Get(model)
+		if err != nil {
+			return err
+		}
+		s.Note = fmt.Sprintf("In money these flights cannot tell sane policies apart: within half a per cent at fp $1, fn $4, $500 a retrain. "+
+			"This model file says %s a retrain.", declared.Spec.Retrain.Price)
 		if versions, err = tx.Versions().List(model); err != nil {
 			return err
 		}
@@ -217,8 +224,8 @@ func (t *teller) money(ctx context.Context, s *Story) error {
 	if runs > 0 {
 		s.Money.PerRun = (training / rondo.Money(runs)).String()
 	}
-	if s.Log.Predictions > 0 {
-		s.Money.PerThousand = (costs.Amount * 1000 / rondo.Money(s.Log.Predictions)).String()
+	if each, ok := cost.PerThousand(costs.Amount, int64(s.Log.Predictions)); ok {
+		s.Money.PerThousand = each.String()
 	}
 	return nil
 }
