@@ -24,8 +24,6 @@ const (
 type Rows struct {
 	data      rondo.Data
 	task      rondo.Task
-	source    Schema
-	tables    map[string]*column.Table // the lookups' tables, only the columns that are used
 	signature Signature
 	lookups   []*lookup
 	zones     *zone.Zones
@@ -96,8 +94,6 @@ func CompileRows(spec *rondo.Spec, source Schema, lookups map[string]*column.Tab
 		return nil, err
 	}
 	c.sign(source)
-	c.rows.source = slices.Clone(source)
-	c.rows.keepTables(lookups)
 	if _, err := newPlan(spec, c.rows.signature, c.leak); err != nil {
 		return nil, err
 	}

@@ -97,17 +97,6 @@ func remainder(v values, model string) (Remainder, error) {
 	return Remainder(n), nil
 }
 
-// Sum is the total of totals by cause: what a report shows under the line.
-func Sum(totals []store.Total) store.Total {
-	sum := store.Total{Cause: "total"}
-	for _, t := range totals {
-		sum.Entries += t.Entries
-		sum.CPU += t.CPU
-		sum.Amount = sum.Amount.Add(t.Amount)
-	}
-	return sum
-}
-
 // PerThousand is what a thousand predictions cost, rounded to the nearest micro-dollar; false without predictions.
 func PerThousand(amount rondo.Money, predictions int64) (rondo.Money, bool) {
 	if predictions <= 0 || amount < 0 {

@@ -160,12 +160,14 @@ func TestTheLedgerAddsUp(t *testing.T) {
 	var sum store.Total
 	if err := s.Read(t.Context(), func(tx store.Tx) error {
 		totals, err := tx.Ledger().Totals("flights", time.Time{}, time.Time{})
-		sum = Sum(totals)
+		for _, t := range totals {
+			sum.Entries, sum.Amount = sum.Entries+t.Entries, sum.Amount.Add(t.Amount)
+		}
 		return err
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if want := exact(whole, p.CPUHour); int64(sum.Amount) != want || sum.Entries != 60 || sum.Cause != "total" {
+	if want := exact(whole, p.CPUHour); int64(sum.Amount) != want || sum.Entries != 60 {
 		t.Errorf("causes add up to %+v, the seconds cost %d", sum, want)
 	}
 }
@@ -223,10 +225,6 @@ func TestPredictedPricesFollowWhatWasMeasured(t *testing.T) {
 	half := Work{Rows: 500, Trees: 100, Features: 20, Outputs: 1}
 	if e := p.Predict(Training, past, half); e.Runs != 18 || e.CPU != 40*time.Millisecond {
 		t.Errorf("half the rows: %+v", e)
-	}
-	r := Retrain{Train: p.Predict(Training, nil, w), Shadow: p.Predict(Shadow, nil, w), Declared: 500 * rondo.Dollar}
-	if r.Total() != 500*rondo.Dollar+23_000_000 || r.CPU() != 23*time.Millisecond {
-		t.Errorf("%v, %v", r.Total(), r.CPU())
 	}
 	huge := Work{Rows: math.MaxInt, Trees: math.MaxInt, Features: math.MaxInt}
 	if e := p.Predict(Training, nil, huge); e.CPU <= 0 || e.Amount <= 0 {

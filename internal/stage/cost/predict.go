@@ -92,17 +92,3 @@ func median(x []float64) float64 {
 	n := len(x)
 	return x[(n-1)/2]/2 + x[n/2]/2
 }
-
-// Retrain is the predicted price of a retrain (S15): what is paid for train, evaluate and shadow, and what was declared.
-type Retrain struct {
-	Train, Evaluate, Shadow Estimate
-	Declared                rondo.Money // retrain.price
-}
-
-// Total is what regret has to exceed.
-func (r Retrain) Total() rondo.Money {
-	return r.Train.Amount.Add(r.Evaluate.Amount).Add(r.Shadow.Amount).Add(r.Declared)
-}
-
-// CPU is the predicted CPU time.
-func (r Retrain) CPU() time.Duration { return r.Train.CPU + r.Evaluate.CPU + r.Shadow.CPU }

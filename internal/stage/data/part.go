@@ -317,25 +317,6 @@ type Part struct {
 	Time, Known []int64 // nil without time
 }
 
-// Parts are the rows of a dataset.
-type Parts struct{ Train, Validation, Test *Part }
-
-// Open reads all parts of a dataset.
-func Open(ctx context.Context, objects object.Store, d *rondo.Dataset) (*Parts, error) {
-	out := &Parts{}
-	for _, p := range []struct {
-		name rondo.PartName
-		to   **Part
-	}{{rondo.TrainPart, &out.Train}, {rondo.ValidationPart, &out.Validation}, {rondo.TestPart, &out.Test}} {
-		part, err := OpenPart(ctx, objects, d, p.name)
-		if err != nil {
-			return nil, err
-		}
-		*p.to = part
-	}
-	return out, nil
-}
-
 // OpenPart reads one part of a dataset.
 func OpenPart(ctx context.Context, objects object.Store, d *rondo.Dataset, name rondo.PartName) (*Part, error) {
 	declared := d.Part(name)

@@ -81,13 +81,20 @@ func prepare(t *testing.T, p *Preparer, r Request) *rondo.Dataset {
 	return d
 }
 
-func opened(t *testing.T, objects object.Store, d *rondo.Dataset) *Parts {
+// parts are the rows of a dataset.
+type parts struct{ Train, Validation, Test *Part }
+
+func opened(t *testing.T, objects object.Store, d *rondo.Dataset) *parts {
 	t.Helper()
-	parts, err := Open(context.Background(), objects, d)
-	if err != nil {
-		t.Fatal(err)
+	out := &parts{}
+	for name, to := range map[rondo.PartName]**Part{rondo.TrainPart: &out.Train, rondo.ValidationPart: &out.Validation, rondo.TestPart: &out.Test} {
+		part, err := OpenPart(t.Context(), objects, d, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		*to = part
 	}
-	return parts
+	return out
 }
 
 func TestBadRowsAreSetAsideWithReasonAndPlace(t *testing.T) {

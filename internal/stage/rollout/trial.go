@@ -1,7 +1,7 @@
 // Package rollout answers: may the challenger have more traffic?
 //
 // Shadow decides quality: a Trial bets once a day on the primary loss of champion and challenger on the same rows
-// (RULES S1-S9, stat.Promotion). The canary decides safety: InCanary picks its keys. After a promotion a Watch looks for
+// (RULES S1-S9, stat.Promotion). The canary decides safety: serving picks its keys by the Salt of the cycle. After a promotion a Watch looks for
 // harm against the parent, with a new process (S21). Losses are per row and in the unit of evaluate.primary; days are UTC
 // and come in order, each once, when its labels are mature. Trial and Watch are JSON values that live between days.
 //
@@ -211,15 +211,6 @@ func (w *Watch) Numbers() []rondo.Fact {
 		facts = append(facts, rondo.Numeric("gain on the parent, a row", w.Gain/float64(w.Rows)))
 	}
 	return append(facts, w.Clip.numbers(w.Gain, w.Rows)...)
-}
-
-// InCanary says whether a key's requests are the challenger's: sticky for one salt, and about share of all keys.
-func InCanary(key [16]byte, salt string, share float64) bool {
-	if share <= 0 {
-		return false
-	}
-	h := xxh3.HashSeed(key[:], xxh3.HashString(salt))
-	return float64(h>>11)/float64(1<<53) < share
 }
 
 // Health is what a canary's answers were: all must be numbers, and none may have failed.
