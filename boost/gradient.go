@@ -91,8 +91,10 @@ type rounder struct {
 	shift      float64 // makes the gradient positive, where truncation rounds down
 }
 
-func (r *rounder) entry(row int, g, h float64) uint64 {
-	bits := mix(r.draw + uint64(row)*golden)
+// chance is what the rounding of a row is drawn from. It is apart from entry, so that both are inlined.
+func (r *rounder) chance(row int) uint64 { return mix(r.draw + uint64(row)*golden) }
+
+func (r *rounder) entry(bits uint64, row int, g, h float64) uint64 {
 	gUp := float64(float64(int64(bits>>40)) * (1.0 / (1 << 24)))
 	hUp := float64(float64(int64(bits>>8&(1<<24-1))) * (1.0 / (1 << 24)))
 	gq := int64(float64(g*r.perG)+(r.shift+gUp)) - int64(r.shift)
@@ -113,7 +115,7 @@ func (t *target) roundingFiller(k int, draw uint64, pack packing, unit quantum) 
 		for i := range out {
 			row := start + i
 			w := t.weights[row]
-			out[i] = r.entry(row, float64((scores[row]-t.labels[row])*w), w)
+			out[i] = r.entry(r.chance(row), row, float64((scores[row]-t.labels[row])*w), w)
 		}
 	}
 }
@@ -123,13 +125,13 @@ func (t *target) fillBinary(r rounder, scores []float64, start int, out []uint64
 	if t.weights == nil {
 		for i := range out {
 			p := t.curve.probability(scores[i])
-			out[i] = r.entry(start+i, p-labels[i], float64(p*(1-p)))
+			out[i] = r.entry(r.chance(start+i), start+i, p-labels[i], float64(p*(1-p)))
 		}
 		return
 	}
 	for i, w := range t.weights[start : start+len(out)] {
 		p := t.curve.probability(scores[i])
-		out[i] = r.entry(start+i, float64((p-labels[i])*w), float64(float64(p*(1-p))*w))
+		out[i] = r.entry(r.chance(start+i), start+i, float64((p-labels[i])*w), float64(float64(p*(1-p))*w))
 	}
 }
 
@@ -146,7 +148,7 @@ func (t *target) fillClass(r rounder, k int, scores []float64, start int, out []
 			g *= t.weights[row]
 			h *= t.weights[row]
 		}
-		out[i] = r.entry(row, g, h)
+		out[i] = r.entry(r.chance(row), row, g, h)
 	}
 }
 
