@@ -16,9 +16,11 @@ func (m *Model) extended() *Model {
 // rawInto writes the scores of rows start to end of d to scores, [outputs][stride].
 func (m *Model) rawInto(d Data, start, end int, scores []float64, stride int) {
 	width := len(d.Features)
-	raw := make([]float64, len(m.base))
+	raw := slices.Clone(m.base)
 	for row := start; row < end; row++ {
-		m.Raw(d.Values[row*width:(row+1)*width], raw)
+		if len(m.roots) > 0 {
+			m.Raw(d.Values[row*width:(row+1)*width], raw)
+		}
 		for k, s := range raw {
 			scores[k*stride+row] = s
 		}

@@ -5,16 +5,14 @@ import "math"
 // Gradients and hessians travel two ways. Where their sizes are known beforehand, as for a probability, they are rounded as
 // they are computed, to 11 to 15 bits (gradient.go). Otherwise, and where weights span decades, they are computed first and
 // rounded to 31 bits of the largest each: a row of 1e-6 of the largest weight still counts. Such a histogram takes
-// two passes, one for the gradients and one for the hessians, unless the hessians are all 1.
+// two passes, one for the gradients and one for the hessians, unless the hessians are all 1. Those of classes, sampled by
+// size, are computed first, too, and then fit into one pass.
 
 // spreadLimit is how many times the smallest weight the largest may be before 14 bits count as too few.
 const spreadLimit = 1 << 10
 
-// needsExplicit tells whether gradients are computed before they are rounded.
-func (t *target) needsExplicit() bool {
-	if t.p.Objective > Squared || t.p.bySize() {
-		return true
-	}
+// weightsSpread tells whether weights span too much for 14 bits.
+func (t *target) weightsSpread() bool {
 	if t.weights == nil {
 		return false
 	}
@@ -27,9 +25,15 @@ func (t *target) needsExplicit() bool {
 	return float64(t.largestWeight()*inverse) > spreadLimit
 }
 
-// unitCurvature tells whether every hessian is 1.
-func (t *target) unitCurvature() bool {
-	return t.weights == nil && !t.p.bySize() && (t.p.Objective == Squared || t.p.Objective == Quantile)
+// explicitPacking is how explicit gradients travel: by the largest there are only where they may lie far apart.
+func (t *target) explicitPacking() packing {
+	switch {
+	case t.weights == nil && !t.p.bySize() && t.p.Objective == Quantile:
+		return constantPacking // hessians are all 1
+	case t.p.Objective.classifies() && !t.spread:
+		return weightedPacking
+	}
+	return widePacking
 }
 
 // derive computes the gradients and hessians of output k for all rows.
@@ -72,7 +76,7 @@ func (t *target) rowDerivative(k, row int, score float64) (g, h float64) {
 	return t.p.derivative(score, t.labels[row])
 }
 
-// explicitGradients is gradients for explicit ones. curvature gets an entry per row, too, unless hessians are all 1.
+// explicitGradients is gradients for explicit ones. curvature gets an entry per row, too, where packing has no hessians.
 func (t *target) explicitGradients(k int, draws draws, entries, curvature []uint64) (int, packing, quantum) {
 	t.derive(k)
 	has := draws.rows.has
@@ -87,12 +91,12 @@ func (t *target) explicitGradients(k int, draws draws, entries, curvature []uint
 		}
 		return most
 	}
-	pack, unit := widePacking, quantum{size(t.g) / float64(widePacking.gLimit), 1}
-	if t.unitCurvature() {
-		pack, curvature = constantPacking, nil
-	} else {
-		unit.h = size(t.h) / float64(widePacking.hLimit)
+	pack := t.explicitPacking()
+	unit := quantum{size(t.g) / float64(pack.gLimit), 1}
+	if pack != constantPacking {
+		unit.h = size(t.h) / float64(pack.hLimit)
 	}
+	round := rounder{draws.rounding, 1 / unit.g, 1 / unit.h, float64(pack.gLimit + 1)}
 	counts := make([]int, (t.rows+partSize-1)/partSize)
 	t.parts(func(start, end int) float64 {
 		n := start
@@ -100,9 +104,14 @@ func (t *target) explicitGradients(k int, draws draws, entries, curvature []uint
 			if !has(uint64(row)) {
 				continue
 			}
-			bits := mix(draws.rounding + uint64(row)*golden)
+			bits := round.chance(row)
+			if !pack.constant {
+				entries[n] = round.entry(bits, row, t.g[row], t.h[row])
+				n++
+				continue
+			}
 			entries[n] = uint64(row)<<32 | uint64(uint32(wideRound(t.g[row]/unit.g, bits>>40)))
-			if curvature != nil {
+			if pack.sums == gradientSums {
 				curvature[n] = uint64(row)<<32 | uint64(uint32(wideRound(t.h[row]/unit.h, bits>>8&(1<<24-1))))
 			}
 			n++
@@ -113,7 +122,7 @@ func (t *target) explicitGradients(k int, draws draws, entries, curvature []uint
 	rows := 0
 	for part, n := range counts {
 		start := part * partSize
-		if curvature != nil {
+		if pack.sums == gradientSums {
 			copy(curvature[rows:], curvature[start:start+n])
 		}
 		rows += copy(entries[rows:], entries[start:start+n])
@@ -133,9 +142,12 @@ func wideRound(x float64, draw uint64) int32 {
 func (t *target) sampleBySize(draws draws) {
 	top, other := t.p.TopShare, t.p.OtherShare
 	sizes := make([]float64, t.rows)
-	for i := range sizes {
-		sizes[i] = -math.Abs(float64(t.g[i] * t.h[i]))
-	}
+	t.parts(func(start, end int) float64 {
+		for i := start; i < end; i++ {
+			sizes[i] = -math.Abs(float64(t.g[i] * t.h[i]))
+		}
+		return 0
+	})
 	limit := -kth(sizes, max(int(math.Ceil(float64(top*float64(t.rows))))-1, 0))
 	rest := sampler{draws.rows.draw, other / (1 - top)}
 	factor := (1 - top) / other

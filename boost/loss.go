@@ -77,6 +77,7 @@ type target struct {
 	curve    *curve
 	team     *crew
 	explicit bool
+	spread   bool      // the weights span decades
 	g, h     []float64 // where explicit, of each row for the tree at hand
 	took     []bool    // where rows are sampled by gradient, those in the tree at hand
 }
@@ -102,7 +103,9 @@ func newTarget(p Params, d Data, m *Model, table *curve, team *crew) *target {
 
 // readyToTrain makes room for what only training rows need.
 func (t *target) readyToTrain() {
-	if t.explicit = t.needsExplicit(); t.explicit {
+	t.spread = t.weightsSpread()
+	t.explicit = t.spread || t.p.Objective > Squared || t.p.bySize()
+	if t.explicit {
 		t.g, t.h = make([]float64, t.rows), make([]float64, t.rows)
 	}
 	if t.p.bySize() {

@@ -188,7 +188,7 @@ func (g *grower) gradients(t *target, k int, draws draws) (int, packing, quantum
 	if !t.explicit {
 		return t.gradients(k, draws, g.entries, g.scratch)
 	}
-	if g.curvature == nil && !t.unitCurvature() {
+	if g.curvature == nil && t.explicitPacking().sums == gradientSums {
 		g.curvature = make([]uint64, t.rows)
 	}
 	return t.explicitGradients(k, draws, g.entries, g.curvature)
@@ -226,26 +226,6 @@ func (g *grower) addWhole(l *leaf, entries []uint64, scores []float64) {
 		row := rowOf(e)
 		scores[row] += values[l.best.cutStep(bins[row])&1]
 	}
-}
-
-// addUnsampled does so for the rows that were not in the tree: they walk.
-func (g *grower) addUnsampled(scores []float64, took func(row int) bool) {
-	g.team.share((len(scores)+partSize-1)/partSize, func(_, part int) {
-		for row := part * partSize; row < min((part+1)*partSize, len(scores)); row++ {
-			if !took(row) {
-				scores[row] += g.walk(row)
-			}
-		}
-	})
-}
-
-// walk is the tree's answer for a row of the table.
-func (g *grower) walk(row int) float64 {
-	n := &g.tree[0]
-	for n.child != 0 {
-		n = &g.tree[n.child+g.table.step(&n.split, uint32(row))]
-	}
-	return n.value
 }
 
 // appendTree adds the tree just grown to the model, breadth first, and returns its root.

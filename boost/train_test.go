@@ -139,7 +139,7 @@ func TestGoldenBits(t *testing.T) {
 		"poisson":                    0x4ac42736,
 		"tweedie":                    0x76153645,
 		"rank":                       0x3c7f535c,
-		"by size":                    0x938e00ae,
+		"by size":                    0x860cfb18,
 		"monotone":                   0xaddf2884,
 		"decades":                    0x8ba1134f,
 	}
