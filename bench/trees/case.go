@@ -31,6 +31,12 @@ var standard = testCase{
 	Name: "1M x 28, depth 6", Rows: 1_000_000, TestRows: 200_000, Columns: 28, Depth: 6, Trees: 20, Threads: 1, Rate: 0.1,
 }
 
+// predicts tells whether there are test rows enough to measure predictions, and one thread as they are measured on.
+func (c testCase) predicts() bool { return c.TestRows >= 100*stretchRows && c.Threads == 1 }
+
+// stretchRows is how many rows one measured prediction has.
+const stretchRows = 1920
+
 // others vary it, one thing at a time.
 func others() []testCase {
 	deep, wide, gaps, codes, two := standard, standard, standard, standard, standard

@@ -1,10 +1,10 @@
 // Command trees trains boosted trees beside XGBoost and LightGBM: the same rows, bins, depth, rate and threads, one program after
 // the other in turns, medians of the turns.
 //
-//	go run ./bench/trees [-o json] [-long] [-turns 3]
+//	go run ./bench/trees [-o json] [-long | -only NAME] [-turns 3]
 //
 // The peers live in bench/trees/.venv, made on first use by pip from requirements.txt. Without -long it measures 1,000,000 rows
-// of 28 columns, depth 6, one thread, in about two minutes; with it also the cases of case.go. Each program is a process of its own that
+// of 28 columns, depth 6, one thread, in about two minutes; with it also the cases of case.go, of which -only picks one. Each program is a process of its own that
 // keeps its rows. CPU seconds a tree leave the binning and the first tree out. The memory is the peak of a process that read the file,
 // binned and trained two trees. Predictions are those of 100 trees: the fastest of a hundred stretches of 1,920 rows by the
 // wall clock on one thread, because a busy machine slows the mean of long stretches more.
@@ -30,9 +30,10 @@ func main() {
 	}
 	format := flag.String("o", "text", "json or text")
 	long := flag.Bool("long", false, "all cases")
+	only := flag.String("only", "", "this case alone, by its name")
 	turns := flag.Int("turns", 3, "how often each program trains; the middle counts")
 	flag.Parse()
-	exit(run(*format, *long, *turns))
+	exit(run(*format, *only, *long, *turns))
 }
 
 func exit(err error) {
@@ -76,7 +77,7 @@ type report struct {
 	Cases []result `json:"cases,omitempty"`
 }
 
-func run(format string, long bool, turns int) error {
+func run(format, only string, long bool, turns int) error {
 	if turns < 1 || format != "json" && format != "text" {
 		return errors.New("-turns must be at least 1 and -o json or text")
 	}
@@ -84,23 +85,29 @@ func run(format string, long bool, turns int) error {
 	if err != nil {
 		return err
 	}
-	var doc report
-	if doc.result, err = standard.measure(python, turns, true); err != nil {
-		return err
+	cases := []testCase{standard}
+	if long || only != "" {
+		cases = append(cases, others()...)
 	}
-	if long {
-		for _, c := range others() {
-			r, err := c.measure(python, turns, false)
-			if err != nil {
-				return fmt.Errorf("%s: %w", c.Name, err)
-			}
-			doc.Cases = append(doc.Cases, r)
+	if only != "" {
+		cases = slices.DeleteFunc(cases, func(c testCase) bool { return c.Name != only })
+	}
+	if len(cases) == 0 {
+		return fmt.Errorf("no case is called %q", only)
+	}
+	var results []result
+	for _, c := range cases {
+		r, err := c.measure(python, turns)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.Name, err)
 		}
+		results = append(results, r)
 	}
+	doc := report{results[0], results[1:]}
 	if format == "json" {
 		return json.NewEncoder(os.Stdout).Encode(doc)
 	}
-	for _, r := range append([]result{doc.result}, doc.Cases...) {
+	for _, r := range results {
 		r.print()
 	}
 	return nil
@@ -129,7 +136,7 @@ func environment() (string, error) {
 var names = [...]string{"rondo", "xgboost", "lightgbm"}
 
 // measure lets the programs take turns on a case.
-func (c testCase) measure(python string, turns int, predict bool) (result, error) {
+func (c testCase) measure(python string, turns int) (result, error) {
 	folder, err := os.MkdirTemp("", "rondo-trees")
 	if err != nil {
 		return result{}, err
@@ -154,7 +161,7 @@ func (c testCase) measure(python string, turns int, predict bool) (result, error
 	}
 	for turn := range turns {
 		for i, p := range programs {
-			if err := all[i].turn(p, turn == 0, predict); err != nil {
+			if err := all[i].turn(p, turn == 0, c.predicts()); err != nil {
 				return result{}, fmt.Errorf("%s: %w", p.name, err)
 			}
 		}

@@ -154,7 +154,7 @@ func (o *own) write(test, file string) error {
 
 // predict is that of peers.py: the fastest of many short stretches, by the wall clock.
 func (o *own) predict(test string) (answer, error) {
-	const rows, trees, stretch = 100_000, 100, 1920
+	const rows, trees, stretch = 100_000, 100, stretchRows
 	if o.small == nil {
 		d := o.data
 		d.Rows, d.Values, d.Labels, d.Weights = rows, d.Values[:rows*o.c.Columns], d.Labels[:rows], nil
