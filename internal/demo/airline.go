@@ -18,11 +18,14 @@ import (
 func (f *feed) tell(ctx context.Context, client *api.Client, at time.Time) (asked *column.Table, answer *api.Predictions, err error) {
 	next, name := at.Add(tick), at.Format(time.RFC3339)
 	landed, others := f.outcomes(between(f.byLand, f.landed, at, next))
-	var telling errgroup.Group // both wait for the disk, and nobody cares which comes first
-	if len(others) > 0 {
+	var telling errgroup.Group // all wait for the disk, and nobody cares which comes first
+	for n, some := range f.halves(others) {
+		if len(some) == 0 {
+			continue
+		}
 		telling.Go(func() error {
-			table := f.take(others, "date", "origin", "destination", "distance", "delay")
-			_, err := client.Events(ctx, model, table, api.Ask{Key: "event/" + name, Local: "date"})
+			table := f.take(some, "date", "origin", "destination", "distance", "delay")
+			_, err := client.Events(ctx, model, table, api.Ask{Key: fmt.Sprintf("event/%s/%d", name, n), Local: "date"})
 			return err
 		})
 	}

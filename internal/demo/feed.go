@@ -25,6 +25,7 @@ type feed struct {
 	left                []int64 // when a flight left, UTC microseconds
 	landed              []int64 // when its outcome is known
 	asked               []bool  // whether this flight is a question, or only an event
+	second              []bool  // in which half of the events: flights of equal keys are in one, in their order
 	byLeft              []int32 // the questions, by (left, key, source order of equal keys)
 	byLand              []int32 // all flights, by landed
 }
@@ -71,7 +72,10 @@ func readFeed(ctx context.Context, eng engine.Engine, rows *transform.Rows, patt
 
 // order sorts flights by instant and key, drops exact repeats and numbers flights of equal keys as the source has them.
 func (f *feed) order(keys []transform.Key, start time.Time, ask uint32) {
-	f.nth, f.asked = make([]uint8, len(keys)), make([]bool, len(keys))
+	f.nth, f.asked, f.second = make([]uint8, len(keys)), make([]bool, len(keys)), make([]bool, len(keys))
+	for i := range keys {
+		f.second[i] = keys[i][4]&1 == 1
+	}
 	repeated := make([]bool, len(keys))
 	inOrder(f.left, keys, func(i, before int32) {
 		f.nth[i] = 1
@@ -189,4 +193,16 @@ func (f *feed) outcomes(landed []int32) (asked, others []int32) {
 		}
 	}
 	return asked, others
+}
+
+// halves parts events in two requests that are sent at once.
+func (f *feed) halves(rows []int32) (halves [2][]int32) {
+	for _, i := range rows {
+		n := 0
+		if f.second[i] {
+			n = 1
+		}
+		halves[n] = append(halves[n], i)
+	}
+	return halves
 }

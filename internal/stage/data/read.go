@@ -2,6 +2,7 @@ package data
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -173,14 +174,15 @@ func (w *preparation) readLogged(ctx context.Context) error {
 		tables = append(tables, t)
 	}
 	thin := w.mayThin(tables)
+	chunks, errs := make([]*chunk, len(tables)), make([]error, len(tables))
+	inParallel(len(tables), func(i int) { chunks[i], errs[i] = w.loggedChunk(tables[i], thin) })
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("logged rows: %w", err)
+	}
 	var repeats repeatedRows
-	for i, t := range tables {
+	for i, c := range chunks {
 		first := int64(w.out.Read)
-		w.out.Read += t.Rows()
-		c, err := w.loggedChunk(t, thin)
-		if err != nil {
-			return fmt.Errorf("logged rows: %w", err)
-		}
+		w.out.Read += tables[i].Rows()
 		tables[i] = nil
 		for i := range c.bad {
 			if repeats.has(c.Keys[i], c.hash[i], w.wants(&c.Keys[i])) {
