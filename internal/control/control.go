@@ -23,7 +23,7 @@ import (
 
 // starter starts cycles; loop.Loop is one.
 type starter interface {
-	StartCycle(tx store.Tx, model string, revision int) error
+	StartCycle(tx store.Tx, model string) error
 	Wake()
 }
 
@@ -132,7 +132,7 @@ func (c *Control) Run(ctx context.Context, model string) error {
 				return err // the loop sees that the first version is missing, and starts
 			}
 		}
-		return c.loop.StartCycle(tx, model, m.Revision)
+		return c.loop.StartCycle(tx, model)
 	})
 	if err == nil {
 		c.loop.Wake()
@@ -258,6 +258,7 @@ func (c *Control) move(ctx context.Context, model, reason string,
 	if err != nil {
 		return nil, err
 	}
+	c.loop.Wake() // a twin of whoever answers now is missing
 	return d, c.changed.Route(ctx, model)
 }
 

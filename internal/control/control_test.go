@@ -30,10 +30,14 @@ type installation struct {
 
 func (i *installation) Wake() { i.woken++ }
 
-func (i *installation) StartCycle(tx store.Tx, model string, revision int) error {
+func (i *installation) StartCycle(tx store.Tx, model string) error {
 	i.started = append(i.started, model)
+	m, err := tx.Models().Get(model)
+	if err != nil {
+		return err
+	}
 	return tx.Cycles().Add(rondo.Cycle{ID: rondo.CycleID("cyc_" + model + string(rune('0'+len(i.started)))), Model: model,
-		Cause: rondo.ByPerson, Revision: revision, Started: tx.Now()})
+		Cause: rondo.ByPerson, Revision: m.Revision, Started: tx.Now()})
 }
 
 func (i *installation) Plan(_ context.Context, spec *rondo.Spec, _ time.Time) (*control.Plan, error) {

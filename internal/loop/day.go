@@ -49,6 +49,7 @@ type states struct {
 	reference *firstReference
 	cycle     *rondo.Cycle // the open one
 	last      time.Time    // when the newest cycle that trained was started
+	failed    bool         // that is the newest cycle, and it came to nothing
 	spent     rondo.Money
 	paused    bool
 }
@@ -100,6 +101,7 @@ func (s *states) read(tx store.Tx, w *work) error {
 		if c.Cause != rondo.ByChange && c.Started.After(s.last) {
 			s.last = c.Started
 		}
+		s.failed = c.Cause != rondo.ByChange && c.Outcome == rondo.Failed // of the newest
 	}
 	s.paused = w.newest.Paused
 	now := tx.Now()
@@ -191,7 +193,7 @@ func (l *Loop) day(ctx context.Context, w *work) (result, error) {
 }
 
 // keep writes what a closed day changed.
-func (l *Loop) keep(tx store.Tx, w *work, s *states, day time.Time, state dayState, trigger *rondo.Cycle) error {
+func (l *Loop) keep(tx store.Tx, w *work, s *states, day time.Time, state dayState, trigger rondo.Cause) error {
 	model := w.step.Model
 	if err := put(tx, model, dayPrefix+day.Format(time.DateOnly), state); err != nil {
 		return err
@@ -224,10 +226,10 @@ func (l *Loop) keep(tx store.Tx, w *work, s *states, day time.Time, state daySta
 			}
 		}
 	}
-	if trigger == nil {
+	if trigger == "" {
 		return nil
 	}
-	return l.startCycle(tx, *trigger)
+	return l.startCycle(tx, model, trigger)
 }
 
 // dayLosses are per-row losses on the day's labelled rows; nil where nobody plays that part.

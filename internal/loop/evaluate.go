@@ -94,8 +94,8 @@ func (l *Loop) judge(ctx context.Context, w *work, ds *rondo.Dataset, run *rondo
 	}
 	test, validation := scored[rondo.TestPart], scored[rondo.ValidationPart]
 	if test == nil || validation == nil {
-		return nil, chosen, rondo.Errorf(rondo.Invalid, "no rows are left to judge a model with: %d for validation, %d for test; a longer window or larger shares help",
-			rowsOf(validation), rowsOf(test))
+		return nil, chosen, rondo.Errorf(rondo.Invalid, "%w to judge a model with: %d for validation, %d for test; a longer window or larger shares help",
+			rondo.ErrNoRows, rowsOf(validation), rowsOf(test))
 	}
 	if test.Table, err = l.table(ctx, ds, rondo.TestPart); err != nil {
 		return nil, chosen, err
@@ -163,10 +163,10 @@ func (l *Loop) judged(w *work, ev *rondo.Evaluation, v *rondo.Version, entry ron
 		if err := tx.Versions().Add(v); err != nil {
 			return err
 		}
-		next.Version = v.ID
 		if ev.Verdict != rondo.Met {
-			return tx.Versions().Move(v.ID, rondo.Rejected)
+			return nil // its cycle ends here
 		}
+		next.Version = v.ID
 		s, err := l.step(w.step.Model, w.step.Cycle, kind, "", w.step.Made, next)
 		if err != nil {
 			return err

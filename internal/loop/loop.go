@@ -33,6 +33,7 @@ import (
 	"rondo.dev/rondo/internal/seam/store"
 	"rondo.dev/rondo/internal/stage/cost"
 	"rondo.dev/rondo/internal/stage/data"
+	"rondo.dev/rondo/internal/stage/retrain"
 	"rondo.dev/rondo/internal/stage/train"
 	"rondo.dev/rondo/internal/transform"
 )
@@ -261,18 +262,26 @@ func (l *Loop) heartbeat(ctx context.Context, step store.Step) (context.Context,
 const maxFailures = 3
 
 // failed records an attempt that ended with an error. What a person has to mend ends the cycle; infrastructure is tried
-// again later, and a third time parks the step.
+// again later, and a third time parks the step. A cheap step beside the cycles is not parked: it is forgone for a while.
 func (l *Loop) failed(ctx context.Context, w *work, cause error) error {
 	kind := rondo.KindOf(cause)
 	l.Logger.Warn("step", "step", w.step.ID, "kind", w.step.Kind, "model", w.step.Model, "attempt", w.step.Attempt, "error", cause)
-	if w.cycle != nil && (kind == rondo.Invalid || kind == rondo.Unsupported || kind == rondo.NotFound || kind == rondo.Refused || kind == rondo.OverBudget) {
+	final := kind == rondo.Invalid || kind == rondo.Unsupported || kind == rondo.NotFound || kind == rondo.Refused || kind == rondo.OverBudget
+	switch {
+	case isCheap(w.step.Kind) && (final || w.step.Failures+1 >= maxFailures):
+		return l.forgo(ctx, w, cause)
+	case w.cycle != nil && final:
 		d := l.decision(w, rondo.Failed, w.step.Kind, rondo.Textual("reason", cause.Error()))
 		var feed *data.FeedError
 		if errors.As(cause, &feed) {
 			d = l.refusedFeed(w, feed)
 		}
+		if errors.Is(cause, rondo.ErrNoRows) {
+			d.Rule = noRows
+			d.Alternatives = []string{"it is tried again after " + l.Clock.Now().Add(retrain.Pause(w.newest.Spec)).Format(time.DateOnly) + ", when there may be more"}
+		}
 		return l.commit(ctx, w, result{decisions: []*rondo.Decision{d}, end: &ending{outcome: d.Outcome}, routed: w.route != nil,
-			write: func(tx store.Tx) error { return l.abandon(tx, w) }})
+			write: func(tx store.Tx) error { return l.endTrial(tx, w.step.Model) }})
 	}
 	return l.Store.Write(ctx, func(tx store.Tx) error {
 		state, retry := store.StepOpen, tx.Now()

@@ -154,8 +154,7 @@ func (l *Loop) health(ctx context.Context, w *work) (result, error) {
 	if err != nil {
 		d := l.decision(w, rondo.RefusedIt, "health", rondo.Textual("reason", err.Error()))
 		d.Version = v.ID
-		return result{decisions: []*rondo.Decision{d}, end: &ending{outcome: rondo.RefusedIt},
-			write: func(tx store.Tx) error { return tx.Versions().Move(v.ID, rondo.Rejected) }}, nil
+		return result{decisions: []*rondo.Decision{d}, end: &ending{outcome: rondo.RefusedIt}}, nil
 	}
 	rule := "first version"
 	if w.champion != nil {
@@ -254,15 +253,10 @@ func (l *Loop) unhealthy(w *work, v *rondo.Version, cause error) (result, error)
 	d.Version = v.ID
 	d.Alternatives = []string{"the champion " + string(w.champion.ID) + " goes on answering"}
 	return result{decisions: []*rondo.Decision{d}, end: &ending{outcome: rondo.RefusedIt}, routed: true,
-		write: func(tx store.Tx) error {
-			if err := tx.Versions().Move(v.ID, rondo.Rejected); err != nil {
-				return err
-			}
-			return l.endTrial(tx, w.step.Model)
-		}}, nil
+		write: func(tx store.Tx) error { return l.endTrial(tx, w.step.Model) }}, nil
 }
 
-// promoted makes v the champion: state, route and Decision in one commit, with the regret, twin and watch that follow.
+// promoted makes v the champion: state, route and Decision in one commit, with the regret and watch that follow.
 func (l *Loop) promoted(w *work, v *rondo.Version, rule string, trial *trialState, numbers ...rondo.Fact) (result, error) {
 	d := l.decision(w, rondo.Promoted, rule, numbers...)
 	d.Version = v.ID
@@ -278,11 +272,6 @@ func (l *Loop) promoted(w *work, v *rondo.Version, rule string, trial *trialStat
 		route := store.Route{Model: w.step.Model, Champion: v.ID}
 		if w.champion != nil {
 			if err := tx.Versions().Move(w.champion.ID, rondo.Retired); err != nil {
-				return err
-			}
-		}
-		if v.RefitOf != "" {
-			if err := tx.Versions().Move(v.RefitOf, rondo.Retired); err != nil {
 				return err
 			}
 		}
@@ -316,13 +305,6 @@ func (l *Loop) promoted(w *work, v *rondo.Version, rule string, trial *trialStat
 		_, err := tx.Versions().SetRoute(route)
 		return err
 	}
-	if w.spec().Retrain.When == rondo.WhenRegret {
-		s, err := l.step(w.step.Model, "", "twin", string(v.ID)+string(w.step.Cycle), w.step.Made, cheapInput{Version: v.ID, Dataset: v.Dataset})
-		if err != nil {
-			return result{}, err
-		}
-		r.next = append(r.next, s)
-	}
 	return r, nil
 }
 
@@ -343,27 +325,10 @@ func (l *Loop) endTrial(tx store.Tx, model string) error {
 	return err
 }
 
-// abandon takes back what a cycle has on its way: its versions that never answered, and its trial.
-func (l *Loop) abandon(tx store.Tx, w *work) error {
-	versions, err := tx.Versions().List(w.step.Model)
-	if err != nil {
-		return err
-	}
-	for _, v := range versions {
-		if v.Cycle != w.cycle.ID || v.State != rondo.Candidate && v.State != rondo.Challenger {
-			continue
-		}
-		if err := tx.Versions().Move(v.ID, rondo.Rejected); err != nil {
-			return err
-		}
-	}
-	return l.endTrial(tx, w.step.Model)
-}
-
 // outdated ends a cycle whose challenger was tried against a version that answers no more: what it proved is about that one.
 func (l *Loop) outdated(w *work, challenger rondo.VersionID) result {
 	d := l.decision(w, rondo.Kept, "another champion")
 	d.Version = challenger
 	return result{decisions: []*rondo.Decision{d}, end: &ending{outcome: rondo.Kept}, routed: true,
-		write: func(tx store.Tx) error { return l.abandon(tx, w) }}
+		write: func(tx store.Tx) error { return l.endTrial(tx, w.step.Model) }}
 }

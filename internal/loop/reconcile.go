@@ -4,14 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"rondo.dev/rondo/internal/rondo"
 	"rondo.dev/rondo/internal/seam/store"
+	"rondo.dev/rondo/internal/stage/retrain"
 )
 
 // Reconcile compares what is declared with what is, for every model, and adds what is missing: a first cycle, a cycle for
-// a changed declaration, the step of the next day. It writes only when something is missing.
+// a changed declaration, the step of the next day, a twin of who answers. It writes only when something is missing.
 func (l *Loop) Reconcile(ctx context.Context) error {
 	var missing []func(store.Tx) error
 	err := l.Store.Read(ctx, func(tx store.Tx) error {
@@ -55,31 +57,46 @@ func (l *Loop) missing(tx store.Tx, m store.Model) ([]func(store.Tx) error, erro
 	}
 	if wanted != "" {
 		todo = append(todo, func(tx store.Tx) error {
-			return l.startCycle(tx, rondo.Cycle{Model: m.Name, Cause: wanted, Revision: m.Revision})
+			return l.startCycle(tx, m.Name, wanted)
 		})
 	}
 	if answers && m.Spec.Data.Time != nil {
-		day, err := l.missingDay(tx, m)
+		unfinished, err := tx.Steps().Unfinished(m.Name)
+		if err != nil {
+			return nil, err
+		}
+		day, err := l.missingDay(tx, m, unfinished)
 		if err != nil {
 			return nil, err
 		}
 		if day != nil {
 			todo = append(todo, day)
 		}
+		twin, err := l.missingTwin(tx, m, route, unfinished)
+		if err != nil {
+			return nil, err
+		}
+		if twin != nil {
+			todo = append(todo, twin)
+		}
 	}
 	return todo, nil
 }
 
-// wantsCycle says why a cycle is missing, or "". A revision is tried once; a declaration that the champion was made of
-// needs none.
+// noRows is the rule of a cycle that failed because there were too few rows.
+const noRows = "no rows"
+
+// wantsCycle says why a cycle is missing, or "". A revision is tried once, and again where it failed for want of rows; a
+// declaration that the champion was made of needs none.
 func (l *Loop) wantsCycle(tx store.Tx, m store.Model, route store.Route, answers bool) (rondo.Cause, error) {
-	cycles, err := tx.Cycles().List(m.Name, 0)
+	c, err := newestCycle(tx, m.Name)
 	if err != nil {
 		return "", err
 	}
-	for _, c := range cycles {
-		if c.Ended == nil || c.Revision == m.Revision {
-			return "", nil
+	if c.ID != "" && (c.Ended == nil || c.Revision == m.Revision) {
+		again, err := l.again(tx, m, c)
+		if err != nil || !again {
+			return "", err
 		}
 	}
 	if !answers {
@@ -95,8 +112,20 @@ func (l *Loop) wantsCycle(tx store.Tx, m store.Model, route store.Route, answers
 	return rondo.ByChange, nil
 }
 
+// again says whether a cycle has to be tried once more: it failed for want of rows, long enough ago.
+func (l *Loop) again(tx store.Tx, m store.Model, c rondo.Cycle) (bool, error) {
+	if c.Outcome != rondo.Failed || tx.Now().Before(c.Ended.Add(retrain.Pause(m.Spec))) {
+		return false, nil
+	}
+	decisions, err := tx.Decisions().ByCycle(c.ID)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(decisions, func(d *rondo.Decision) bool { return d.Rule == noRows }), nil
+}
+
 // missingDay adds the step that closes the next day, when it is not there.
-func (l *Loop) missingDay(tx store.Tx, m store.Model) (func(store.Tx) error, error) {
+func (l *Loop) missingDay(tx store.Tx, m store.Model, unfinished []store.Step) (func(store.Tx) error, error) {
 	cursor, err := value[dayCursor](tx, m.Name, "days")
 	if err != nil {
 		return nil, err
@@ -104,11 +133,7 @@ func (l *Loop) missingDay(tx store.Tx, m store.Model) (func(store.Tx) error, err
 	next := dayCursor{}
 	if cursor != nil {
 		next = *cursor
-		steps, err := tx.Steps().Unfinished(m.Name)
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range steps {
+		for _, s := range unfinished {
 			if s.Kind == "day" && s.Name == next.Next.Format(time.DateOnly) {
 				return nil, nil
 			}

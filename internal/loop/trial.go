@@ -296,9 +296,6 @@ func (l *Loop) shadow(ctx context.Context, w *work) (result, error) {
 		d.Numbers = append(d.Numbers, rondo.Textual(string(b.Verdict), b.Reason))
 	}
 	return result{decisions: []*rondo.Decision{d}, end: &ending{outcome: outcome}, write: func(tx store.Tx) error {
-		if err := tx.Versions().Move(in.Version, rondo.Rejected); err != nil {
-			return err
-		}
 		return l.endTrial(tx, w.step.Model)
 	}}, nil
 }

@@ -35,7 +35,8 @@ type result struct {
 	end       *ending
 	postpone  time.Time // not zero: the step is not done, it waits until then
 	output    any
-	routed    bool // the route was changed
+	routed    bool   // the route was changed
+	failed    string // not empty: the step ends as failed, for this reason
 }
 
 // ending ends the cycle.
@@ -159,9 +160,15 @@ func (l *Loop) commit(ctx context.Context, w *work, r result) error {
 			}
 		}
 		if r.end != nil && w.cycle != nil {
+			if err := endVersions(tx, w.cycle, r.end.outcome); err != nil {
+				return err
+			}
 			if err := tx.Cycles().End(w.cycle.ID, r.end.outcome, r.end.version); err != nil {
 				return err
 			}
+		}
+		if r.failed != "" {
+			return tx.Steps().Fail(w.step.ID, w.step.Attempt, r.failed, store.StepFailed, time.Time{})
 		}
 		if !r.postpone.IsZero() {
 			return tx.Steps().Postpone(w.step.ID, w.step.Attempt, r.postpone, output)
@@ -178,6 +185,28 @@ func (l *Loop) commit(ctx context.Context, w *work, r result) error {
 	if r.routed {
 		l.setUntold(true)
 		l.tellServing(ctx)
+	}
+	return nil
+}
+
+// endVersions gives the versions that a cycle leaves behind their end: rejected, or retired where what was proved of them
+// was fitted once more and answers.
+func endVersions(tx store.Tx, c *rondo.Cycle, outcome rondo.Outcome) error {
+	to := rondo.Rejected
+	if outcome == rondo.Promoted {
+		to = rondo.Retired
+	}
+	versions, err := tx.Versions().List(c.Model)
+	if err != nil {
+		return err
+	}
+	for _, v := range versions {
+		if v.Cycle != c.ID || v.State != rondo.Candidate && v.State != rondo.Challenger {
+			continue
+		}
+		if err := tx.Versions().Move(v.ID, to); err != nil {
+			return err
+		}
 	}
 	return nil
 }

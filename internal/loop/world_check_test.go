@@ -151,7 +151,7 @@ func (w *world) sweep() {
 func (w *world) check() {
 	w.Helper()
 	w.read(func(tx store.Tx) error {
-		for _, look := range []func(store.Tx) error{w.lookAtRoute, w.checkVersions, w.checkObjects, w.checkLedger, w.checkBooked, w.checkWaiting} {
+		for _, look := range []func(store.Tx) error{w.lookAtRoute, w.checkVersions, w.checkObjects, w.checkLedger, w.checkBooked, w.checkWaiting, w.checkTwin} {
 			if err := look(tx); err != nil {
 				return err
 			}
@@ -333,7 +333,8 @@ func (w *world) checkWaiting(tx store.Tx) error {
 	return err
 }
 
-// checkNothingLeft says that without an open cycle nobody is tried and nobody but the champion answers.
+// checkNothingLeft says that without an open cycle nobody is tried, nobody is on his way, and nobody but the champion
+// answers.
 func (w *world) checkNothingLeft(tx store.Tx) error {
 	if _, err := tx.Values().Get(model, "trial"); !errors.Is(err, store.ErrNotFound) {
 		w.Errorf("a trial is left of a cycle that has ended: %v", err)
@@ -341,7 +342,13 @@ func (w *world) checkNothingLeft(tx store.Tx) error {
 	if route, err := tx.Versions().Route(model); err == nil && route.Challenger != "" {
 		w.Errorf("%s answers %.0f %% of the keys, and its cycle has ended", route.Challenger, route.Share*100)
 	}
-	return nil
+	versions, err := tx.Versions().List(model)
+	for _, v := range versions {
+		if v.State == rondo.Candidate || v.State == rondo.Challenger {
+			w.Errorf("%s is a %s for ever: its cycle has ended", v.ID, v.State)
+		}
+	}
+	return err
 }
 
 // checkServing is the other half of I4: serving follows the route.
@@ -353,4 +360,43 @@ func (w *world) checkServing() {
 	if at := w.serve.Generations()[model]; at != w.seen.generation {
 		w.Errorf("I4: serving is at generation %d, the route at %d", at, w.seen.generation)
 	}
+}
+
+// checkTwin says that whoever answers has a twin to be measured against, or one that is being made, or one that came to
+// nothing in this block of days.
+func (w *world) checkTwin(tx store.Tx) error {
+	route, err := tx.Versions().Route(model)
+	if errors.Is(err, store.ErrNotFound) || w.life.isFull() {
+		return nil
+	}
+	m, err := tx.Models().Get(model)
+	if err != nil || m.Paused || m.Spec.Retrain.When != rondo.WhenRegret {
+		return err
+	}
+	b, err := tx.Values().Get(model, "twin")
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	var twin struct{ Version rondo.VersionID }
+	if err == nil {
+		if err := json.Unmarshal(b, &twin); err != nil {
+			return err
+		}
+	}
+	if twin.Version == route.Champion {
+		return nil
+	}
+	unfinished, err := tx.Steps().Unfinished(model)
+	for _, s := range unfinished {
+		if s.Kind == "twin" {
+			return err
+		}
+	}
+	for _, s := range w.seen.ended {
+		if s.Kind == "twin" && s.State == store.StepFailed && w.clk.Now().Sub(*s.Ended) < 8*day {
+			return err
+		}
+	}
+	w.Errorf("%s answers, and the twin is of %q", route.Champion, twin.Version)
+	return err
 }

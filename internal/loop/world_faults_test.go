@@ -300,6 +300,7 @@ func (w *world) rollBack() {
 	if _, err := w.person().Rollback(context.Background(), model, "it looks odd"); rondo.KindOf(err) != rondo.Conflict {
 		w.must(err)
 	}
+	w.woken = true
 }
 
 // instants are when a story says so.

@@ -97,6 +97,7 @@ type world struct {
 	faults    faults
 	sizes     sizes
 	seen      seen
+	woken     bool // a person said something: the loop looks again
 	out       *bytes.Buffer
 }
 
@@ -439,7 +440,10 @@ func (w *world) settle() {
 			return
 		}
 		w.must(err)
-		return
+		if !w.woken {
+			return
+		}
+		w.woken = false
 	}
 }
 

@@ -45,11 +45,7 @@ func TestTestRowsWearOut(t *testing.T) {
 	}
 	another := func() *rondo.Evaluation {
 		w.must(w.raw.Write(context.Background(), func(tx store.Tx) error {
-			m, err := tx.Models().Get(model)
-			if err != nil {
-				return err
-			}
-			return w.loop.StartCycle(tx, model, m.Revision)
+			return w.loop.StartCycle(tx, model)
 		}))
 		return last()
 	}

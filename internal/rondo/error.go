@@ -20,6 +20,9 @@ const (
 	Unavailable Kind = "unavailable" // the installation cannot be used now
 )
 
+// ErrNoRows is why nothing can be made of rows that are there: there are too few of them, and more may come.
+var ErrNoRows = errors.New("no rows are left")
+
 // Error is an error that a person can act on.
 type Error struct {
 	Kind    Kind

@@ -160,7 +160,7 @@ const (
 	Candidate  VersionState = "candidate"
 	Challenger VersionState = "challenger"
 	Champion   VersionState = "champion"
-	Retired    VersionState = "retired" // answered once
+	Retired    VersionState = "retired" // answered once, or was proved and fitted once more as what answered
 	Rejected   VersionState = "rejected"
 )
 

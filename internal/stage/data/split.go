@@ -337,8 +337,10 @@ func (w *preparation) fit(ctx context.Context, refs []ref, past []*column.Vector
 
 // nothing says that no rows are left to train on.
 func (w *preparation) nothing() error {
-	return &rondo.Error{Kind: rondo.Invalid, Field: "data.split", Message: fmt.Sprintf(
-		"no rows are left to train on; %d were taken out because their outcome is known only when the next part begins", w.out.Purged)}
+	err := rondo.Errorf(rondo.Invalid, "%w to train on; %d were taken out because their outcome is known only when the next part begins",
+		rondo.ErrNoRows, w.out.Purged)
+	err.Field = "data.split"
+	return err
 }
 
 // fitOn fits the transform on the first group and keeps everybody's matrix, and the rows of the other groups.

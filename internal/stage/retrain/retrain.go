@@ -32,6 +32,7 @@ type State struct {
 	Eighths  []float64       `json:"eighths,omitempty"` // twin less probe by eighths of the compared days, in order
 	Outside  int             `json:"outside"`           // rows of the block that failed checks
 	Rows     int             `json:"rows"`
+	Owed     bool            `json:"owed,omitempty"` // the probe that was asked for last could not be fitted
 }
 
 // DayCost is what the rows of one day cost, by who would have decided.
@@ -74,6 +75,7 @@ func Begin(spec *rondo.Spec, champion rondo.VersionID, p Prices) (*State, error)
 type Input struct {
 	Now         time.Time
 	LastRetrain time.Time   // when the newest cycle that trained was started
+	Failed      bool        // that cycle came to nothing, so its reason is still there
 	TrainedTo   time.Time   // the champion's newest training row
 	Spent       rondo.Money // on retrains in this calendar month
 	Price       rondo.Money // predicted, of one retrain, without retrain.price
@@ -130,8 +132,18 @@ func (s *State) Decide(spec *rondo.Spec, in Input) Choice {
 		rondo.Numeric("champion's cost of the block, dollars", block.Champion),
 	}
 	choice := Choice{Outcome: rondo.Waiting, Rule: "regret", Cause: rondo.ByRegret, Numbers: numbers}
+	if action == stat.Wait && in.Failed && s.Regret.Regret() > s.Regret.Price && Guard(spec, in) == "" {
+		action = stat.Retrain // as was decided before, and nothing came of it
+	}
+	owed := s.Owed
+	s.Owed = false
 	switch action {
 	case stat.Wait:
+		if owed {
+			choice.Outcome = rondo.Probed
+			choice.Numbers = append(choice.Numbers, rondo.Textual("the probe before this one", "could not be fitted"))
+			return choice
+		}
 		choice.Alternatives = []string{"a probe comes when the champion's cost since the last one reaches the price"}
 		return choice
 	case stat.Probe:
@@ -160,7 +172,7 @@ func Scheduled(spec *rondo.Spec, in Input) (Choice, bool) {
 	switch {
 	case spec.Retrain.Guards.MaxAge > 0 && age > spec.Retrain.Guards.MaxAge:
 		choice.Rule, choice.Cause = "max age", rondo.ByAge
-	case spec.Retrain.When == rondo.WhenEvery && spec.Retrain.Every > 0 && in.Now.Sub(in.LastRetrain) >= spec.Retrain.Every:
+	case spec.Retrain.When == rondo.WhenEvery && spec.Retrain.Every > 0 && (in.Failed || in.Now.Sub(in.LastRetrain) >= spec.Retrain.Every):
 		choice.Rule, choice.Cause = "schedule", rondo.BySchedule
 	default:
 		return Choice{}, false
@@ -171,9 +183,18 @@ func Scheduled(spec *rondo.Spec, in Input) (Choice, bool) {
 	return choice, true
 }
 
+// Pause is how long nothing is tried again that came to nothing: the cooldown, and a block of days at least.
+func Pause(spec *rondo.Spec) time.Duration {
+	return max(spec.Retrain.Guards.Cooldown, BlockDays*24*time.Hour)
+}
+
 // Guard names what holds a retrain back, or "".
 func Guard(spec *rondo.Spec, in Input) string {
 	g := spec.Retrain.Guards
+	cooldown := g.Cooldown
+	if in.Failed {
+		cooldown = Pause(spec)
+	}
 	switch {
 	case in.Paused:
 		return "the model is paused"
@@ -181,8 +202,8 @@ func Guard(spec *rondo.Spec, in Input) string {
 		return "one cycle at a time"
 	case in.OutsideShare > MaxOutside:
 		return "more than 20% of the rows failed their checks"
-	case g.Cooldown > 0 && in.Now.Sub(in.LastRetrain) < g.Cooldown:
-		return "cooldown until " + in.LastRetrain.Add(g.Cooldown).Format(time.DateOnly)
+	case cooldown > 0 && in.Now.Sub(in.LastRetrain) < cooldown:
+		return "cooldown until " + in.LastRetrain.Add(cooldown).Format(time.DateOnly)
 	case g.Budget > 0 && in.Spent.Add(in.Price) > g.Budget:
 		return "the month's retraining budget of " + g.Budget.String()
 	}

@@ -301,3 +301,44 @@ func TestPriceIsTheWholePriceAndNeverNothing(t *testing.T) {
 		t.Error("regret without costs")
 	}
 }
+
+// A cycle that came to nothing leaves its reason: it is tried again after the cooldown, a block of days at least, not
+// after a whole schedule and not when as much money is lost once more.
+func TestWhatCameToNothingIsTriedAgainAfterTheCooldown(t *testing.T) {
+	for cooldown, wait := range map[time.Duration]int{0: 7, 3 * oneDay: 7, 20 * oneDay: 20} {
+		s := spec()
+		s.Retrain.Guards.Cooldown = cooldown
+		for days, want := range map[int]bool{wait - 1: false, wait: true} {
+			in := Input{Now: now, LastRetrain: now.Add(-time.Duration(days) * oneDay), Failed: true, TrainedTo: now.Add(-99 * oneDay)}
+			st := state(t)
+			st.Regret.S = 600 // dollars; the price is 501
+			if got := st.Decide(s, in).Outcome == rondo.Retraining; got != want {
+				t.Errorf("cooldown %s, regret: after %d days %v, want %v", cooldown, days, got, want)
+			}
+			scheduled := *s
+			scheduled.Retrain.When, scheduled.Retrain.Every = rondo.WhenEvery, 60*oneDay
+			if _, got := Scheduled(&scheduled, in); got != want {
+				t.Errorf("cooldown %s, schedule: after %d days %v, want %v", cooldown, days, got, want)
+			}
+			scheduled.Retrain.When, scheduled.Retrain.Guards.MaxAge = rondo.WhenNever, 90*oneDay
+			if _, got := Scheduled(&scheduled, in); got != want {
+				t.Errorf("cooldown %s, age: after %d days %v, want %v", cooldown, days, got, want)
+			}
+		}
+	}
+	st := state(t)
+	st.Regret.S = 500 // less than the price
+	if got := st.Decide(spec(), Input{Now: now, Failed: true}).Outcome; got != rondo.Waiting {
+		t.Errorf("less than the price is %s", got)
+	}
+}
+
+func TestAProbeThatIsOwedIsAskedForOnceMore(t *testing.T) {
+	s := state(t)
+	s.Owed = true
+	for i, want := range []rondo.Outcome{rondo.Probed, rondo.Waiting} {
+		if got := s.Decide(spec(), Input{Now: now}).Outcome; got != want {
+			t.Errorf("block %d: %s, want %s", i, got, want)
+		}
+	}
+}
