@@ -3,17 +3,13 @@ package control
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"math"
+	"slices"
 	"time"
 
 	"rondo.dev/rondo/internal/rondo"
 	"rondo.dev/rondo/internal/seam/store"
 	"rondo.dev/rondo/internal/stage/monitor"
-	"rondo.dev/rondo/internal/stage/retrain"
-	"rondo.dev/rondo/internal/stage/rollout"
-	"rondo.dev/rondo/stat"
 )
 
 // Life is all that happened to one model, read in one snapshot: what a page about it shows.
@@ -37,7 +33,15 @@ type Day struct {
 	Challenger *float64 `json:"challenger,omitempty"`
 	Parent     *float64 `json:"parent,omitempty"`
 	Probe      *float64 `json:"probe,omitempty"`
-	Gain       *float64 `json:"gain,omitempty"` // of the challenger as a trial counts it, where the loss has no bound
+	// Evidence is the trial's log evidence with this day; Bar decides.
+	Evidence *Evidence `json:"evidence,omitempty"`
+}
+
+// Evidence is log evidence to promote a challenger, and that it does harm; what reaches Bar decides.
+type Evidence struct {
+	Promote float64 `json:"promote"`
+	Harm    float64 `json:"harm"`
+	Bar     float64 `json:"bar"`
 }
 
 // Trial is a challenger in shadow, day by day.
@@ -46,10 +50,11 @@ type Trial struct {
 	Ended   *rondo.Decision // nil while it goes on
 	Version rondo.VersionID
 	Days    []Day // with the challenger's loss
-	// Promote and Harm are the log evidence after each of Days; Bar decides. They are nil for a trial that has ended: its
-	// past days, which are its scale, are kept only while it goes on.
-	Promote, Harm []float64
-	Bar           float64
+}
+
+// Counted says whether the log evidence after each of its days is known.
+func (t *Trial) Counted() bool {
+	return len(t.Days) > 0 && !slices.ContainsFunc(t.Days, func(d Day) bool { return d.Evidence == nil })
 }
 
 // Life reads a model's life.
@@ -80,8 +85,8 @@ func (c *Control) Life(ctx context.Context, model string) (*Life, error) {
 		if life.Days, err = days(tx, model); err != nil {
 			return err
 		}
-		life.Trials, err = trials(tx, model, life)
-		return err
+		life.Trials = trials(life)
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -116,8 +121,7 @@ func days(tx store.Tx, model string) ([]Day, error) {
 }
 
 // trials finds each challenger's time in shadow: from the decision that began it to the one that ended its cycle.
-func trials(tx store.Tx, model string, life *Life) ([]Trial, error) {
-	var out []Trial
+func trials(life *Life) (out []Trial) {
 	for i, d := range life.Decisions {
 		if d.Outcome != rondo.Started || d.Rule != "shadow" {
 			continue
@@ -137,51 +141,5 @@ func trials(tx store.Tx, model string, life *Life) ([]Trial, error) {
 		}
 		out = append(out, t)
 	}
-	if len(out) == 0 || out[len(out)-1].Ended != nil {
-		return out, nil
-	}
-	value, err := tx.Values().Get(model, "trial")
-	if errors.Is(err, store.ErrNotFound) {
-		return out, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return out, out[len(out)-1].replay(value)
-}
-
-// replay counts the days of an open trial again, as they were counted. Evidence that does not come to what the trial itself
-// holds is not shown: the days say less than the rows did.
-func (t *Trial) replay(value []byte) error {
-	kept := struct {
-		Trial *rollout.Trial `json:"trial"`
-		Past  []float64      `json:"past"`
-	}{}
-	if err := json.Unmarshal(value, &kept); err != nil {
-		return fmt.Errorf("the trial of %s: %w", t.Version, err)
-	}
-	if kept.Trial == nil || kept.Trial.Challenger != t.Version {
-		return nil
-	}
-	test, err := stat.NewPromotion(kept.Trial.Test.Margin, kept.Trial.Test.Alpha, kept.Past, kept.Trial.Test.UsualRows)
-	if err != nil {
-		return nil // no scale, so no evidence
-	}
-	var promote, harm []float64
-	for _, d := range t.Days {
-		if !d.Day.Day.Before(kept.Trial.From) && float64(d.Outside) <= retrain.MaxOutside*float64(d.Rows) {
-			nth := int(d.Day.Day.Sub(kept.Trial.From)/(24*time.Hour)) + 1
-			gain := d.Loss - *d.Challenger
-			if d.Gain != nil {
-				gain = *d.Gain
-			}
-			test.Add(stat.Day{Mean: gain, Rows: d.Labelled, EndsWeek: nth%7 == 0})
-		}
-		promote, harm = append(promote, test.LogPromote()), append(harm, test.LogHarm())
-	}
-	if math.Abs(test.LogPromote()-kept.Trial.Test.LogPromote()) > 1e-6 {
-		return nil
-	}
-	t.Promote, t.Harm, t.Bar = promote, harm, -math.Log(test.Alpha)
-	return nil
+	return out
 }

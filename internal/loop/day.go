@@ -3,6 +3,7 @@ package loop
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"rondo.dev/rondo/internal/rondo"
@@ -28,13 +29,20 @@ type dayCursor struct {
 	Next  time.Time `json:"next"`
 }
 
-// dayState is what is kept of a closed day.
+// dayState is what is kept of a closed day; control.Day reads it.
 type dayState struct {
 	monitor.Day
 	Challenger *float64 `json:"challenger,omitempty"` // mean losses on the same rows
 	Parent     *float64 `json:"parent,omitempty"`
 	Probe      *float64 `json:"probe,omitempty"`
-	Gain       *float64 `json:"gain,omitempty"` // of the challenger, each row's clipped, of a loss without bound
+	Evidence   *proof   `json:"evidence,omitempty"` // of the trial, with this day
+}
+
+// proof is the log evidence of a trial; Bar decides.
+type proof struct {
+	Promote float64 `json:"promote"`
+	Harm    float64 `json:"harm"`
+	Bar     float64 `json:"bar"`
 }
 
 // states are what a model's days move on.
@@ -162,8 +170,9 @@ func (l *Loop) day(ctx context.Context, w *work) (result, error) {
 	if err := l.trialStep(ctx, w, s, day, e, losses); err != nil {
 		return result{}, err
 	}
-	if s.trial != nil && losses.challengers != nil {
-		state.Gain = s.trial.Trial.ClippedMean(losses.champion, losses.challenger)
+	if s.trial != nil && state.Challenger != nil {
+		test := &s.trial.Trial.Test
+		state.Evidence = &proof{Promote: test.LogPromote(), Harm: test.LogHarm(), Bar: -math.Log(test.Alpha)}
 	}
 	if s.trial != nil && s.trial.Verdict == rollout.Continue && !day.Before(s.trial.Fresh.Add(freshEvery)) {
 		s.trial.Fresh = day

@@ -46,7 +46,7 @@ func trialPicture(t control.Trial) *picture {
 		return nil
 	}
 	from, to := t.Days[0].Day.Day, t.Days[len(t.Days)-1].Day.Day.Add(24*time.Hour)
-	if t.Promote != nil {
+	if t.Counted() {
 		return evidencePicture(t, from, to)
 	}
 	var x, gain, mean []float64
@@ -90,29 +90,30 @@ func trialPicture(t control.Trial) *picture {
 }
 
 func evidencePicture(t control.Trial, from, to time.Time) *picture {
-	x := make([]float64, len(t.Days))
+	x, promote, harm := make([]float64, len(t.Days)), make([]float64, len(t.Days)), make([]float64, len(t.Days))
 	for i, d := range t.Days {
-		x[i] = noon(d)
+		x[i], promote[i], harm[i] = noon(d), d.Evidence.Promote, d.Evidence.Harm
 	}
 	last := len(x) - 1
+	bar := t.Days[last].Evidence.Bar
 	words := fmt.Sprintf("Log evidence of the trial of %s after %d days: to promote %.3g, of harm %.3g; %.3g decides", t.Version, len(x),
-		t.Promote[last], t.Harm[last], t.Bar)
+		promote[last], harm[last], bar)
 	title := "Log evidence, by day (UTC); promotion is asked each seventh day, harm each day"
-	low := max(min(slices.Min(t.Promote), slices.Min(t.Harm), 0), -2*t.Bar) // what lies far below the bar says no more
-	high := max(slices.Max(t.Promote), slices.Max(t.Harm), t.Bar)
+	low := max(min(slices.Min(promote), slices.Min(harm), 0), -2*bar) // what lies far below the bar says no more
+	high := max(slices.Max(promote), slices.Max(harm), bar)
 	p := draw(title, words, func(width int) *frame {
 		f := newFrame(width, 240, dates(from, to, width/75), numbers(low, high, 5, decimal))
-		f.line(left, f.y.at(t.Bar), f.x.End, f.y.at(t.Bar), "bound", "")
+		f.line(left, f.y.at(bar), f.x.End, f.y.at(bar), "bound", "")
 		f.line(left, f.y.at(0), f.x.End, f.y.at(0), "zero", "")
-		f.path(x, t.Promote, "promote")
-		f.path(x, t.Harm, "harm")
+		f.path(x, promote, "promote")
+		f.path(x, harm, "harm")
 		for i := range x {
-			f.circle(f.x.at(x[i]), f.y.kept(t.Promote[i]), 2.6, "promote", fmt.Sprintf("%s: to promote %.3g", instant(x[i]), t.Promote[i]))
-			f.rect(f.x.at(x[i])-2.2, f.y.kept(t.Harm[i])-2.2, f.x.at(x[i])+2.2, f.y.kept(t.Harm[i])+2.2, "harm", fmt.Sprintf("%s: of harm %.3g", instant(x[i]), t.Harm[i]))
+			f.circle(f.x.at(x[i]), f.y.kept(promote[i]), 2.6, "promote", fmt.Sprintf("%s: to promote %.3g", instant(x[i]), promote[i]))
+			f.rect(f.x.at(x[i])-2.2, f.y.kept(harm[i])-2.2, f.x.at(x[i])+2.2, f.y.kept(harm[i])+2.2, "harm", fmt.Sprintf("%s: of harm %.3g", instant(x[i]), harm[i]))
 		}
 		return f
 	})
-	p.Legend = []sign{{"promote", "to promote the challenger"}, {"harm", "that it does harm"}, {"bound", fmt.Sprintf("ln(1/alpha) = %.3g decides", t.Bar)}}
+	p.Legend = []sign{{"promote", "to promote the challenger"}, {"harm", "that it does harm"}, {"bound", fmt.Sprintf("ln(1/alpha) = %.3g decides", bar)}}
 	return p
 }
 

@@ -168,8 +168,6 @@ func trials(all []control.Trial) (out []trial) {
 		v := trial{Title: fmt.Sprintf("%s, from %s", t.Version, t.Began.At.UTC().Format(time.DateOnly)), Picture: trialPicture(t), Text: "goes on"}
 		if t.Ended != nil {
 			v.Text = control.Explain(t.Ended)
-		} else if t.Promote == nil && len(t.Days) > 0 {
-			v.Text = "goes on; its log evidence cannot be told from the days alone"
 		}
 		out = append(out, v)
 	}

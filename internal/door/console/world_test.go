@@ -110,17 +110,24 @@ func (w *world) crown(v, old *rondo.Version, rule string) {
 	w.decide(d)
 }
 
-// day closes one day. wave moves AUC and loss.
-func (w *world) day(v *rondo.Version, wave float64, challenger *float64) control.Day {
+// day closes one day. wave moves AUC and loss. A trial counts it.
+func (w *world) day(v *rondo.Version, wave float64, trial *rollout.Trial, challenger *float64) {
 	day := w.clock.Now().Truncate(24 * time.Hour)
 	auc, expected := 0.71+0.03*math.Sin(wave), 0.44
 	d := control.Day{Challenger: challenger, Day: monitor.Day{Day: day, Version: v.ID, Rows: 1200, Labelled: 1150, Loss: 0.45 + 0.02*math.Cos(wave), Expected: &expected,
 		AUC: &rondo.Number{Value: auc, Low: auc - 0.03, High: auc + 0.03, Rows: 1150}, Base: 0.2, Cost: 400 * rondo.Dollar}}
+	if trial != nil {
+		a, b := make([]float64, d.Labelled), make([]float64, d.Labelled)
+		for j := range a {
+			a[j], b[j] = d.Loss, *challenger
+		}
+		trial.Day(day, a, b)
+		d.Evidence = &control.Evidence{Promote: trial.Test.LogPromote(), Harm: trial.Test.LogHarm(), Bar: -math.Log(trial.Test.Alpha)}
+	}
 	b, err := json.Marshal(d)
 	w.ok(err)
 	w.clock.Set(w.clock.Now().Add(24 * time.Hour))
 	w.days = append(w.days, store.Value{Name: "day/" + day.Format(time.DateOnly), Value: b})
-	return d
 }
 
 // live fills five months of a model: two promotions, an alarm, a refusal, a feed set aside, regret, and a trial that goes on.
@@ -164,25 +171,12 @@ func (w *world) live(model, group string) {
 			x := 0.45 + 0.02*math.Cos(float64(i)/9) - 0.0004 - 0.003*math.Sin(float64(i*i))
 			loss = &x
 		}
-		d := w.day(champion, float64(i)/9, loss)
-		if loss != nil {
-			a, b := make([]float64, d.Labelled), make([]float64, d.Labelled)
-			for j := range a {
-				a[j], b[j] = d.Loss, *loss
-			}
-			trial.Day(d.Day.Day, a, b)
-		}
+		w.day(champion, float64(i)/9, trial, loss)
 	}
-	kept, err := json.Marshal(struct {
-		Trial *rollout.Trial `json:"trial"`
-		Past  []float64      `json:"past"`
-	}{trial, past})
-	w.ok(err)
 	w.write(func(tx store.Tx) {
 		for _, d := range w.days {
 			w.ok(tx.Values().Put(model, d.Name, d.Value))
 		}
-		w.ok(tx.Values().Put(model, "trial", kept))
 		for i, c := range []string{"train", "monitor", group} {
 			w.ok(tx.Ledger().Add(rondo.Entry{At: tx.Now(), Model: model, Cause: c, Ref: w.id("ref"), CPU: time.Duration(i+1) * time.Minute, Amount: rondo.Money(i+1) * 370_000}))
 		}

@@ -58,18 +58,6 @@ func (c *Clip) Wider(rows int) float64 {
 	return bound
 }
 
-// ClippedMean is a day's mean of d as the trial counts it; nil for a loss with a bound, where it is the difference of means.
-func (t *Trial) ClippedMean(champion, challenger []float64) *float64 {
-	if t.Clip == nil {
-		return nil
-	}
-	mean, ok := dailyMean(Pair{champion, challenger}, &t.Clip.Bound)
-	if !ok {
-		return nil
-	}
-	return &mean
-}
-
 // numbers are what a verdict says of its clip: the share, and the clipped mean beside the mean.
 func (c *Clip) numbers(gain float64, rows int) []rondo.Fact {
 	if c == nil {
