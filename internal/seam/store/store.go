@@ -221,11 +221,23 @@ type Ledger interface {
 	// Add books an entry once per (ref, attempt, cause); a second is ErrExists.
 	Add(e rondo.Entry) error
 	// Reserve holds money for work about to start, refused with rondo.OverBudget when spent + reserved + amount > limit
-	// since from (I6). Settle books what it came to and ends the reservation.
+	// since from (I6). A later attempt takes over what an earlier one of the same ref holds: the work is done once. The same
+	// attempt, or an earlier one, is ErrExists.
 	Reserve(model, ref string, attempt int, amount, limit rondo.Money, from time.Time) error
-	Settle(e rondo.Entry) error
+	// Release ends what is held for ref, by whichever attempt: in the transaction that books what it came to. It says
+	// whether anything was held.
+	Release(model, ref string) (bool, error)
+	Reserved(model string) ([]Reservation, error)             // in order of ref
 	Totals(model string, from, to time.Time) ([]Total, error) // by cause, in order of cause; zero times: all
 	Entries(model string, limit int) ([]rondo.Entry, error)
+}
+
+// Reservation is money held for work that goes on.
+type Reservation struct {
+	Ref     string
+	Attempt int
+	Amount  rondo.Money
+	Made    time.Time
 }
 
 // Total is the sum of a cause.

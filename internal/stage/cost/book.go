@@ -42,7 +42,6 @@ const remainderName = "cost-remainder"
 // ledger is store.Ledger as far as booking goes.
 type ledger interface {
 	Add(e rondo.Entry) error
-	Settle(e rondo.Entry) error
 }
 
 // values are store.Values as far as booking goes.
@@ -54,15 +53,6 @@ type values interface {
 // Book prices an entry's seconds and adds it to the ledger, inside the caller's transaction, which has to be given up when
 // it fails. A second booking of the same (ref, attempt, cause) is store.ErrExists and changes nothing.
 func (p Prices) Book(l ledger, v values, e rondo.Entry) (rondo.Entry, error) {
-	return p.book(v, e, l.Add)
-}
-
-// Settle is Book for an entry whose money was reserved.
-func (p Prices) Settle(l ledger, v values, e rondo.Entry) (rondo.Entry, error) {
-	return p.book(v, e, l.Settle)
-}
-
-func (p Prices) book(v values, e rondo.Entry, add func(rondo.Entry) error) (rondo.Entry, error) {
 	left, err := remainder(v, e.Model)
 	if err != nil {
 		return e, fmt.Errorf("book %s of %s: %w", e.Cause, e.Model, err)
@@ -70,7 +60,7 @@ func (p Prices) book(v values, e rondo.Entry, add func(rondo.Entry) error) (rond
 	e.CPU = max(e.CPU, 0)
 	amount, rest := p.Charge(e.CPU, left)
 	e.Amount = e.Amount.Add(amount) // what the caller already knows, such as a declared price, stays
-	if err := add(e); err != nil {
+	if err := l.Add(e); err != nil {
 		return e, fmt.Errorf("book %s of %s: %w", e.Cause, e.Model, err)
 	}
 	if rest == left {

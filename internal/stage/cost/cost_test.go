@@ -172,39 +172,6 @@ func TestTheLedgerAddsUp(t *testing.T) {
 	}
 }
 
-func TestReservedMoneyIsSettledByWhatItCameTo(t *testing.T) {
-	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "rondo.db"), clock.NewVirtual(time.Unix(1e9, 0)), sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	p := Prices{CPUHour: rondo.Dollar, Known: true}
-	reserve := func(ref string, amount rondo.Money) error {
-		return s.Write(t.Context(), func(tx store.Tx) error {
-			return tx.Ledger().Reserve("flights", ref, 1, amount, rondo.Dollar, time.Time{})
-		})
-	}
-	if err := reserve("run_1", 900_000); err != nil {
-		t.Fatal(err)
-	}
-	if err := reserve("run_2", 200_000); rondo.KindOf(err) != rondo.OverBudget {
-		t.Errorf("more than the limit was reserved: %v", err)
-	}
-	e := rondo.Entry{Model: "flights", Cause: "run", Ref: "run_1", Attempt: 1, CPU: 6 * time.Minute}
-	if err := s.Write(t.Context(), func(tx store.Tx) error {
-		got, err := p.Settle(tx.Ledger(), tx.Values(), e)
-		if got.Amount != 100_000 {
-			t.Errorf("six minutes at a dollar an hour: %v", got.Amount)
-		}
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if err := reserve("run_2", 900_000); err != nil {
-		t.Errorf("what was not spent is free again: %v", err)
-	}
-}
-
 func TestPredictedPricesFollowWhatWasMeasured(t *testing.T) {
 	p := Prices{CPUHour: 3_600_000_000_000, Known: true} // a micro-dollar a nanosecond
 	w := Work{Rows: 1000, Trees: 100, Features: 20}

@@ -19,11 +19,11 @@ const (
 	totalsByCause = `select cause, count(*), sum(cpu), sum(amount) from ledger
 		where model = ? and at >= ? and at < ? group by cause order by cause`
 	spentSince      = `select coalesce(sum(amount), 0) from ledger where model = ? and at >= ?`
-	reservedNow     = `select coalesce(sum(amount), 0) from reservations where model = ?`
+	reservedElse    = `select coalesce(sum(amount), 0) from reservations where model = ? and ref <> ?`
 	addReservation  = `insert into reservations (model, ref, attempt, amount, made) values (?, ?, ?, ?, ?) on conflict do nothing`
-	oneReservation  = `select count(*) from reservations where model = ? and ref = ? and attempt = ?`
-	entriesOf       = `select count(*) from ledger where model = ? and ref = ? and attempt = ? and cause = ?`
-	dropReservation = `delete from reservations where model = ? and ref = ? and attempt = ?`
+	reservationsOf  = `select ref, attempt, amount, made from reservations where model = ? order by ref`
+	lateReservation = `select count(*) from reservations where model = ? and ref = ? and attempt >= ?`
+	dropReservation = `delete from reservations where model = ? and ref = ?`
 )
 
 func scanMoney(r row) (m rondo.Money, err error) {
@@ -40,16 +40,23 @@ func entryName(e rondo.Entry) string {
 	return fmt.Sprintf("ledger entry %s of %s, attempt %d", e.Cause, e.Ref, e.Attempt)
 }
 
-// Reserve counts every open reservation, however old: what it will come to is booked from now on.
+// Reserve counts every open reservation of other work, however old: what it will come to is booked from now on.
 func (s ledger) Reserve(model, ref string, attempt int, amount, limit rondo.Money, from time.Time) error {
 	if amount < 0 {
 		return rondo.Errorf(rondo.Invalid, "reservation for %s is %s: it cannot be negative", ref, amount)
+	}
+	late, err := one(s.t, "reservation for "+ref, scanInt, lateReservation, model, ref, attempt)
+	if err != nil {
+		return err
+	}
+	if late > 0 {
+		return fmt.Errorf("reservation for %s, attempt %d: %w", ref, attempt, store.ErrExists)
 	}
 	spent, err := one(s.t, "ledger of "+model, scanMoney, spentSince, model, micros(from))
 	if err != nil {
 		return err
 	}
-	reserved, err := one(s.t, "reservations of "+model, scanMoney, reservedNow, model)
+	reserved, err := one(s.t, "reservations of "+model, scanMoney, reservedElse, model, ref)
 	if err != nil {
 		return err
 	}
@@ -57,30 +64,25 @@ func (s ledger) Reserve(model, ref string, attempt int, amount, limit rondo.Mone
 		return rondo.Errorf(rondo.OverBudget, "%s asks for %s: %s is spent and %s reserved of %s; raise the budget or wait for the next month",
 			ref, amount, spent, reserved, limit)
 	}
+	if _, err := s.Release(model, ref); err != nil {
+		return err
+	}
 	return s.t.insert(fmt.Sprintf("reservation for %s, attempt %d", ref, attempt), addReservation,
 		model, ref, attempt, amount, micros(s.t.now))
 }
 
-// Settle without a reservation is store.ErrNotFound, or store.ErrExists where it was settled before.
-func (s ledger) Settle(e rondo.Entry) error {
-	booked, err := one(s.t, "ledger", scanInt, entriesOf, e.Model, e.Ref, e.Attempt, e.Cause)
-	if err != nil {
-		return err
-	}
-	if booked > 0 {
-		return fmt.Errorf("%s: %w", entryName(e), store.ErrExists)
-	}
-	held, err := one(s.t, "reservations", scanInt, oneReservation, e.Model, e.Ref, e.Attempt)
-	if err != nil {
-		return err
-	}
-	if held == 0 {
-		return fmt.Errorf("reservation for %s, attempt %d: %w", e.Ref, e.Attempt, store.ErrNotFound)
-	}
-	if err := s.Add(e); err != nil {
-		return err
-	}
-	return s.t.change("reservation for "+e.Ref, dropReservation, e.Model, e.Ref, e.Attempt)
+func (s ledger) Release(model, ref string) (bool, error) {
+	n, err := s.t.exec("releasing what is reserved for "+ref, dropReservation, model, ref)
+	return n > 0, err
+}
+
+func (s ledger) Reserved(model string) ([]store.Reservation, error) {
+	return list(s.t, "reservations of "+model, func(r row) (out store.Reservation, err error) {
+		var made int64
+		err = r.Scan(&out.Ref, &out.Attempt, &out.Amount, &made)
+		out.Made = instant(made)
+		return out, err
+	}, reservationsOf, model)
 }
 
 // Totals from (inclusive) to (exclusive).

@@ -19,7 +19,7 @@ type world struct {
 	versions []rondo.Version
 	values   map[string]string
 	entries  []rondo.Entry
-	reserved map[string]rondo.Money
+	reserved map[string]store.Reservation
 }
 
 var errConflict = errors.New("conflict")
@@ -42,7 +42,7 @@ func class(err error) error {
 }
 
 func newWorld(now time.Time) *world {
-	return &world{now: now, values: map[string]string{}, reserved: map[string]rondo.Money{}}
+	return &world{now: now, values: map[string]string{}, reserved: map[string]store.Reservation{}}
 }
 
 func (w *world) copy() *world {
@@ -191,30 +191,34 @@ func (w *world) spent() (sum rondo.Money) {
 	return sum
 }
 
-func (w *world) reserve(ref string, amount, limit rondo.Money) error {
+func (w *world) reserve(ref string, attempt int, amount, limit rondo.Money) error {
+	if held, there := w.reserved[ref]; there && held.Attempt >= attempt {
+		return store.ErrExists
+	}
 	sum := w.spent() + amount
-	for _, m := range w.reserved {
-		sum += m
+	for other, held := range w.reserved {
+		if other != ref {
+			sum += held.Amount
+		}
 	}
 	if sum > limit {
 		return errOver
 	}
-	if _, there := w.reserved[ref]; there {
-		return store.ErrExists
-	}
-	w.reserved[ref] = amount
+	w.reserved[ref] = store.Reservation{Ref: ref, Attempt: attempt, Amount: amount, Made: w.now}
 	return nil
 }
 
-func (w *world) settle(e rondo.Entry) error {
-	if slices.ContainsFunc(w.entries, func(x rondo.Entry) bool { return x.Ref == e.Ref && x.Cause == e.Cause }) {
-		return store.ErrExists
+func (w *world) release(ref string) bool {
+	_, there := w.reserved[ref]
+	delete(w.reserved, ref)
+	return there
+}
+
+func (w *world) reservations() (all []store.Reservation) {
+	for _, ref := range slices.Sorted(maps.Keys(w.reserved)) {
+		all = append(all, w.reserved[ref])
 	}
-	if _, there := w.reserved[e.Ref]; !there {
-		return store.ErrNotFound
-	}
-	delete(w.reserved, e.Ref)
-	return w.book(e)
+	return all
 }
 
 func (w *world) totals() (all []store.Total) {

@@ -69,33 +69,43 @@ func testLedger(d *desk) {
 
 func testReserve(d *desk) {
 	month := start.Add(-24 * time.Hour)
+	release := func(l store.Ledger, ref string, want bool) {
+		held, err := l.Release("m", ref)
+		d.ok(err)
+		d.same(held, want)
+	}
 	d.write(func(tx store.Tx) {
 		l := tx.Ledger()
-		settle := func(ref string, amount rondo.Money) error {
-			return l.Settle(rondo.Entry{Model: "m", Cause: "run", Ref: ref, Attempt: 1, Amount: amount})
-		}
 		d.ok(l.Add(rondo.Entry{At: month.Add(-1), Model: "m", Cause: "run", Ref: "long ago", Amount: 1000})) // before from
 		d.ok(l.Add(rondo.Entry{At: month, Model: "m", Cause: "run", Ref: "spent", Amount: 40}))
-		d.ok(l.Reserve("m", "a", 1, 50, 100, month))
-		d.is(l.Reserve("m", "a", 1, 1, 100, month), store.ErrExists)
+		d.ok(l.Reserve("m", "a", 2, 50, 100, month))
+		d.is(l.Reserve("m", "a", 2, 1, 100, month), store.ErrExists)
+		d.is(l.Reserve("m", "a", 1, 1, 100, month), store.ErrExists) // a late ghost
 		d.kind(l.Reserve("m", "b", 1, 11, 100, month), rondo.OverBudget)
 		d.ok(l.Reserve("m", "b", 1, 10, 100, month)) // up to the limit
 		d.kind(l.Reserve("m", "c", 1, 1, 100, month), rondo.OverBudget)
 		d.kind(l.Reserve("m", "c", 1, math.MaxInt64, 100, month), rondo.OverBudget) // sums saturate
 		d.kind(l.Reserve("m", "c", 1, -1, 100, month), rondo.Invalid)
-		d.ok(l.Reserve("n", "c", 1, 100, 100, month)) // another model's money
-		d.ok(settle("a", 30))
-		d.is(settle("a", 30), store.ErrExists)
-		d.is(settle("c", 1), store.ErrNotFound)
+		d.ok(l.Reserve("n", "c", 1, 100, 100, month))                    // another model's money
+		d.kind(l.Reserve("m", "a", 3, 51, 100, month), rondo.OverBudget) // refused, and a holds what it held
+		d.same(must[[]store.Reservation](d)(l.Reserved("m")), []store.Reservation{
+			{Ref: "a", Attempt: 2, Amount: 50, Made: start}, {Ref: "b", Attempt: 1, Amount: 10, Made: start}})
+		d.ok(l.Reserve("m", "a", 3, 45, 100, month)) // the next attempt of the same work
+		d.ok(l.Add(rondo.Entry{Model: "m", Cause: "run", Ref: "a", Attempt: 3, Amount: 30}))
+		release(l, "a", true)
+		release(l, "a", false)
 		d.ok(l.Reserve("m", "c", 1, 20, 100, month)) // 40 + 30 spent, 10 reserved
 		d.kind(l.Reserve("m", "d", 1, 1, 100, month), rondo.OverBudget)
-		d.ok(settle("c", 60)) // it came to more than was held: booked all the same
+		d.ok(l.Add(rondo.Entry{Model: "m", Cause: "run", Ref: "c", Attempt: 1, Amount: 60})) // more than was held: booked all the same
+		release(l, "c", true)
 		d.kind(l.Reserve("m", "d", 1, 0, 100, month), rondo.OverBudget)
 	})
 	d.reopen()
 	d.write(func(tx store.Tx) {
 		d.kind(tx.Ledger().Reserve("m", "d", 1, 1, 140, month), rondo.OverBudget) // b is reserved still
 		d.ok(tx.Ledger().Reserve("m", "d", 1, 1, 141, month))
+		d.same(len(must[[]store.Reservation](d)(tx.Ledger().Reserved("n"))), 1)
+		d.same(len(must[[]store.Reservation](d)(tx.Ledger().Reserved("nobody"))), 0)
 	})
 }
 

@@ -197,9 +197,12 @@ func (h *history) money(ref string, amount rondo.Money) {
 	case 0:
 		h.agree("book", l.Add(e), h.w.book(e))
 	case 1:
-		h.agree("reserve", l.Reserve("m", ref, 1, amount, 20, start), h.w.reserve(ref, amount, 20))
+		attempt := rapid.IntRange(1, 3).Draw(h.T, "attempt")
+		h.agree("reserve", l.Reserve("m", ref, attempt, amount, 20, start), h.w.reserve(ref, attempt, amount, 20))
 	case 2:
-		h.agree("settle", l.Settle(e), h.w.settle(e))
+		held, err := l.Release("m", ref)
+		h.agree("release", err, nil)
+		h.equal("held", held, h.w.release(ref))
 	}
 }
 
@@ -245,6 +248,9 @@ func (h *history) compare() {
 		entries, err := tx.Ledger().Entries("m", 0)
 		h.agree("entries", err, nil)
 		h.equal("entries", entries, h.w.entries)
+		reserved, err := tx.Ledger().Reserved("m")
+		h.agree("reserved", err, nil)
+		h.equal("reserved", reserved, h.w.reservations())
 		return nil
 	})
 	h.agree("read", err, nil)
