@@ -58,7 +58,7 @@ type states struct {
 	cycle     *rondo.Cycle // the open one
 	last      time.Time    // when the newest cycle that trained was started
 	failed    bool         // that is the newest cycle, and it came to nothing
-	spent     rondo.Money
+	money     money
 	paused    bool
 }
 
@@ -112,14 +112,7 @@ func (s *states) read(tx store.Tx, w *work) error {
 		s.failed = c.Cause != rondo.ByChange && c.Outcome == rondo.Failed // of the newest
 	}
 	s.paused = w.newest.Paused
-	now := tx.Now()
-	month := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
-	totals, err := tx.Ledger().Totals(w.step.Model, month, now.Add(time.Microsecond))
-	for _, t := range totals {
-		if t.Cause == "train" {
-			s.spent = s.spent.Add(t.Amount)
-		}
-	}
+	s.money, err = moneyOf(tx, w.step.Model)
 	return err
 }
 

@@ -220,8 +220,16 @@ func (l *Loop) work(ctx context.Context, step store.Step) error {
 // attempt does a step and commits what came of it, or that it failed.
 func (l *Loop) attempt(ctx context.Context, step store.Step) error {
 	w, err := l.snapshot(ctx, step)
-	var r result
+	var refused *result
 	if err == nil {
+		refused, err = l.reserve(ctx, w)
+	}
+	var r result
+	switch {
+	case err != nil:
+	case refused != nil:
+		r = *refused
+	default:
 		r, err = l.do(ctx, w)
 	}
 	if err == nil {
@@ -280,10 +288,13 @@ func (l *Loop) failed(ctx context.Context, w *work, cause error) error {
 			d.Rule = noRows
 			d.Alternatives = []string{"it is tried again after " + l.Clock.Now().Add(retrain.Pause(w.newest.Spec)).Format(time.DateOnly) + ", when there may be more"}
 		}
-		return l.commit(ctx, w, result{decisions: []*rondo.Decision{d}, end: &ending{outcome: d.Outcome}, routed: w.route != nil,
+		return l.commit(ctx, w, result{decisions: []*rondo.Decision{d}, end: &ending{outcome: d.Outcome}, routed: w.route != nil, failed: cause.Error(),
 			write: func(tx store.Tx) error { return l.endTrial(tx, w.step.Model) }})
 	}
 	return l.Store.Write(ctx, func(tx store.Tx) error {
+		if _, err := tx.Ledger().Release(w.step.Model, string(w.step.ID)); err != nil {
+			return err
+		}
 		state, retry := store.StepOpen, tx.Now()
 		if w.step.Failures+1 >= maxFailures {
 			state = store.StepParked

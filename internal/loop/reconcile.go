@@ -112,16 +112,21 @@ func (l *Loop) wantsCycle(tx store.Tx, m store.Model, route store.Route, answers
 	return rondo.ByChange, nil
 }
 
-// again says whether a cycle has to be tried once more: it failed for want of rows, long enough ago.
+// again says whether a cycle has to be tried once more: it failed for want of rows, long enough ago, or the budget of an
+// earlier month did not pay for it.
 func (l *Loop) again(tx store.Tx, m store.Model, c rondo.Cycle) (bool, error) {
-	if c.Outcome != rondo.Failed || tx.Now().Before(c.Ended.Add(retrain.Pause(m.Spec))) {
+	rule := noRows
+	switch now := tx.Now(); {
+	case c.Outcome == rondo.RefusedIt && c.Ended.Before(month(now)):
+		rule = overBudget
+	case c.Outcome != rondo.Failed || now.Before(c.Ended.Add(retrain.Pause(m.Spec))):
 		return false, nil
 	}
 	decisions, err := tx.Decisions().ByCycle(c.ID)
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(decisions, func(d *rondo.Decision) bool { return d.Rule == noRows }), nil
+	return slices.ContainsFunc(decisions, func(d *rondo.Decision) bool { return d.Rule == rule }), nil
 }
 
 // missingDay adds the step that closes the next day, when it is not there.

@@ -15,8 +15,9 @@ import (
 // returned cause, when there is one, starts a cycle with the day's commit.
 func (l *Loop) regretDay(w *work, s *states, day time.Time, e *evidence, d dayLosses, r *result) (rondo.Cause, error) {
 	spec := w.newest.Spec
-	prices := l.predicted(spec, w.champion)
-	in := retrain.Input{Now: l.Clock.Now(), LastRetrain: s.last, Failed: s.failed, TrainedTo: w.champion.Trained[1], Spent: s.spent,
+	prices := l.predicted(spec, w.champion.Rows)
+	in := retrain.Input{Now: l.Clock.Now(), LastRetrain: s.last, Failed: s.failed, TrainedTo: w.champion.Trained[1], Spent: s.money.trained,
+		Left:      spec.Budget - s.money.spent - s.money.reserved,
 		Price:     prices.Train.Add(prices.Evaluate).Add(prices.Shadow),
 		OpenCycle: s.cycle != nil, Paused: s.paused, OutsideShare: e.outsideShare()}
 	if choice, due := retrain.Scheduled(spec, in); due {
@@ -95,13 +96,17 @@ func threshold(v *rondo.Version) float64 {
 
 // predicted are the prices of the next purchase: from the declaration and the champion's rows alone, so that a decision
 // does not depend on how busy the machine was.
-func (l *Loop) predicted(spec *rondo.Spec, champion *rondo.Version) retrain.Prices {
-	work := cost.Work{Rows: champion.Rows, Trees: spec.Train.Trees, Outputs: 1, Features: max(1, len(spec.Data.Features))}
+func (l *Loop) predicted(spec *rondo.Spec, rows int) retrain.Prices {
+	work := workOf(spec, rows)
 	probe := work
 	probe.Rows, probe.Trees = int(float64(work.Rows)*probeShare), max(1, work.Trees/probeTrees)
 	price := func(kind cost.Kind, w cost.Work) rondo.Money { return l.Prices.Predict(kind, nil, w).Amount }
 	return retrain.Prices{Train: price(cost.Training, work), Evaluate: price(cost.Evaluation, work),
 		Shadow: price(cost.Shadow, work), Probe: price(cost.Training, probe)}
+}
+
+func workOf(spec *rondo.Spec, rows int) cost.Work {
+	return cost.Work{Rows: rows, Trees: spec.Train.Trees, Outputs: 1, Features: max(1, len(spec.Data.Features))}
 }
 
 // startCycle adds a cycle of the newest revision with its first step. It is named after the one before it, so a replay

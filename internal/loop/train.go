@@ -145,28 +145,30 @@ func (l *Loop) fitOn(ctx context.Context, w *work, ds *rondo.Dataset, params ron
 	}
 	run, err := l.Train.Train(ctx, job)
 	if err != nil {
-		return nil, nil, errors.Join(err, l.book(ctx, entries))
+		return nil, nil, errors.Join(err, l.book(ctx, w.step, entries))
 	}
 	return run, entries, nil
 }
 
 // book books the seconds of an attempt that came to nothing.
-func (l *Loop) book(ctx context.Context, entries []rondo.Entry) error {
+func (l *Loop) book(ctx context.Context, s store.Step, entries []rondo.Entry) error {
 	if len(entries) == 0 || ctx.Err() != nil {
 		return nil
 	}
-	return l.Store.Write(ctx, func(tx store.Tx) error { return l.bookIn(tx, entries) })
+	return l.Store.Write(ctx, func(tx store.Tx) error { return l.bookIn(tx, s, entries) })
 }
 
-// bookIn books entries in a transaction; one that is booked already is not booked again.
-func (l *Loop) bookIn(tx store.Tx, entries []rondo.Entry) error {
+// bookIn books a step's entries in a transaction and releases what was reserved for them; one that is booked already is not
+// booked again.
+func (l *Loop) bookIn(tx store.Tx, s store.Step, entries []rondo.Entry) error {
 	for _, e := range entries {
 		e.At = tx.Now()
 		if _, err := l.Prices.Book(tx.Ledger(), tx.Values(), e); err != nil && !errors.Is(err, store.ErrExists) {
 			return err
 		}
 	}
-	return nil
+	_, err := tx.Ledger().Release(s.Model, string(s.ID))
+	return err
 }
 
 // jobName is deterministic, so a job that outlived a kill is found again (I7).

@@ -147,7 +147,7 @@ func (l *Loop) commit(ctx context.Context, w *work, r result) error {
 				return fmt.Errorf("decision %s: %w", d.Rule, err)
 			}
 		}
-		if err := l.bookIn(tx, r.entries); err != nil {
+		if err := l.bookIn(tx, w.step, r.entries); err != nil {
 			return err
 		}
 		for _, s := range r.next {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"rondo.dev/rondo/internal/rondo"
@@ -20,13 +21,14 @@ type seen struct {
 	open       map[rondo.StepID]bool
 	durable    map[rondo.Digest]bool
 	tried      map[rondo.CycleID]rondo.VersionID // against whom a cycle's challenger was tried last
+	held       map[string]bool                   // the steps that money was reserved for
 	commits    int
 	parked     int
 }
 
 func newSeen() seen {
 	return seen{attempts: map[rondo.StepID]int{}, ended: map[rondo.StepID]store.Step{}, open: map[rondo.StepID]bool{},
-		durable: map[rondo.Digest]bool{}, tried: map[rondo.CycleID]rondo.VersionID{}}
+		durable: map[rondo.Digest]bool{}, tried: map[rondo.CycleID]rondo.VersionID{}, held: map[string]bool{}}
 }
 
 func (w *world) read(f func(store.Tx) error) {
@@ -40,7 +42,7 @@ func (w *world) read(f func(store.Tx) error) {
 func (w *world) look() {
 	w.seen.commits++
 	w.read(func(tx store.Tx) error {
-		return errors.Join(w.lookAtRoute(tx), w.lookAtTrial(tx), w.lookAtSteps(tx))
+		return errors.Join(w.lookAtRoute(tx), w.lookAtTrial(tx), w.lookAtSteps(tx), w.lookAtReserved(tx))
 	})
 }
 
@@ -145,6 +147,23 @@ func (w *world) sweep() {
 		w.swept += n
 		return err
 	})
+}
+
+// lookAtReserved is the other half of I6: money is held for steps that go on and for nothing else, once each, and no longer
+// than until what it came to is booked.
+func (w *world) lookAtReserved(tx store.Tx) error {
+	reserved, err := tx.Ledger().Reserved(model)
+	for _, r := range reserved {
+		w.seen.held[r.Ref] = true
+		s, err := tx.Steps().Get(rondo.StepID(r.Ref))
+		if err != nil {
+			return err
+		}
+		if s.Ended != nil || r.Attempt > s.Attempt {
+			w.Errorf("I6: %s is held by attempt %d for %s %s, %s in attempt %d", r.Amount, r.Attempt, s.Kind, s.ID, s.State, s.Attempt)
+		}
+	}
+	return err
 }
 
 // check looks at everything.
@@ -260,6 +279,13 @@ func (w *world) checkLedger(tx store.Tx) error {
 		ref, cause string
 		attempt    int
 	}
+	reserved, err := tx.Ledger().Reserved(model)
+	if err != nil {
+		return err
+	}
+	if len(reserved) > 0 && !w.life.isFull() {
+		w.Errorf("I6: nothing is done, and %v is held", reserved)
+	}
 	once := map[booking]bool{}
 	sums := map[string]store.Total{}
 	for _, e := range entries {
@@ -268,6 +294,9 @@ func (w *world) checkLedger(tx store.Tx) error {
 			w.Errorf("I6: %v is booked twice", b)
 		}
 		once[b] = true
+		if step, _, trained := strings.Cut(e.Ref, "/trainer"); trained && !w.seen.held[step] {
+			w.Errorf("I6: %s of %s was spent before it was reserved", e.Amount, e.Ref)
+		}
 		t := sums[e.Cause]
 		t.Entries, t.CPU, t.Amount = t.Entries+1, t.CPU+e.CPU, t.Amount.Add(e.Amount)
 		sums[e.Cause] = t

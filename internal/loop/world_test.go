@@ -199,7 +199,7 @@ func (w *world) conductor(worker string, exec *trainers, clk clock.Clock) *loop.
 	return loop.New(loop.Parts{
 		Store: w.store, Objects: objects, Data: data.New(csvEngine{w.sizes}, objects, data.Options{Temp: w.dir}),
 		Train:   train.New(exec, objects, train.Options{Command: []string{"trainer"}, Dir: filepath.Join(w.dir, "runs")}),
-		Runtime: native.New(native.Options{}), Log: w.log, Clock: clk, Prices: cost.Prices{CPUHour: 40_000, Known: true},
+		Runtime: native.New(native.Options{}), Log: w.log, Clock: clk, Prices: cost.Prices{CPUHour: 1000 * rondo.Dollar, Known: true},
 		Logger: slog.New(slog.NewTextHandler(w.out, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}, loop.Options{Worker: worker, Seed: w.seed, Threads: 1, RouteChanged: w.refresh})
 }

@@ -23,7 +23,7 @@ func document() field {
 		{name: "monitor", doc: "what is watched", fields: monitorFields()},
 		{name: "retrain", doc: "when a new version is bought", fields: retrainFields()},
 		{name: "govern", doc: "owner, approvals, privacy, retention", refused: "remove it; who may do what comes with a later release"},
-		{name: "budget", doc: "what the model may cost", refused: "remove it; retrain.guards.budget caps what retraining may cost in a month"},
+		{name: "budget", doc: "what the model may cost", fields: budgetFields()},
 		{name: "each", doc: "many models of one file", refused: "remove it, and write one file a model"},
 	}}
 }
@@ -272,5 +272,19 @@ func retrainFields() []field {
 			{name: "maxAge", doc: "the age at which a version is replaced in any case", form: durationForm(),
 				read: func(d *decoder, n *yaml.Node) { d.spec.Retrain.Guards.MaxAge, _ = d.duration(n) }},
 		}},
+	}
+}
+
+func budgetFields() []field {
+	return []field{
+		{name: "limit", doc: "the most that the model may cost in a calendar month (UTC), everything counted; no training is begun whose predicted price is more than is left",
+			form: monthlyForm(), read: func(d *decoder, n *yaml.Node) {
+				if m, ok := d.money(n, true); ok && m == 0 {
+					d.fail(n, "budget.limit is $0/month, with which nothing can ever be trained; name an amount, or pause the model: rondo pause")
+				} else if ok {
+					d.spec.Budget = m
+				}
+			}},
+		{name: "hard", doc: "whether a training that runs is stopped at the limit", refused: "remove it; nothing is begun beyond the limit, and what runs is brought to its end"},
 	}
 }

@@ -25,6 +25,7 @@ type Spec struct {
 	Deploy   Deploy   `json:"deploy"`
 	Monitor  Monitor  `json:"monitor"`
 	Retrain  Retrain  `json:"retrain"`
+	Budget   Money    `json:"budget,omitempty"` // the most that the model may cost in a calendar month, UTC; 0: no limit
 	// Dir is the folder of the model file: relative sources and lookups start there. Not part of the digest.
 	Dir string `json:"-"`
 }

@@ -79,6 +79,7 @@ type Input struct {
 	TrainedTo   time.Time   // the champion's newest training row
 	Spent       rondo.Money // on retrains in this calendar month
 	Price       rondo.Money // predicted, of one retrain, without retrain.price
+	Left        rondo.Money // of the month's budget, where there is one
 	OpenCycle   bool
 	Paused      bool
 	// OutsideShare is the share of rows outside their checks on the day; Decide takes that of its block.
@@ -206,6 +207,8 @@ func Guard(spec *rondo.Spec, in Input) string {
 		return "cooldown until " + in.LastRetrain.Add(cooldown).Format(time.DateOnly)
 	case g.Budget > 0 && in.Spent.Add(in.Price) > g.Budget:
 		return "the month's retraining budget of " + g.Budget.String()
+	case spec.Budget > 0 && in.Price > in.Left:
+		return "the month's budget of " + spec.Budget.String() + ": " + max(in.Left, 0).String() + " is left"
 	}
 	return ""
 }

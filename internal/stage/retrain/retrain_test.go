@@ -170,7 +170,8 @@ func TestPartsOfADayAddUp(t *testing.T) {
 func TestGuardsNameWhatHoldsBack(t *testing.T) {
 	s := spec()
 	s.Retrain.Guards = rondo.Guards{Cooldown: 20 * oneDay, Budget: 20 * rondo.Dollar}
-	free := Input{Now: now, LastRetrain: now.Add(-20 * oneDay), Spent: 15 * rondo.Dollar, Price: 5 * rondo.Dollar, OutsideShare: .2}
+	s.Budget = 300 * rondo.Dollar
+	free := Input{Now: now, LastRetrain: now.Add(-20 * oneDay), Spent: 15 * rondo.Dollar, Price: 5 * rondo.Dollar, Left: 5 * rondo.Dollar, OutsideShare: .2}
 	if got := Guard(s, free); got != "" {
 		t.Errorf("at every edge: %s", got)
 	}
@@ -180,6 +181,8 @@ func TestGuardsNameWhatHoldsBack(t *testing.T) {
 		"more than 20% of the rows failed":            func(in *Input) { in.OutsideShare = .2001 },
 		"cooldown until 2001-06-02":                   func(in *Input) { in.LastRetrain = now.Add(-19 * oneDay) },
 		"the month's retraining budget of $20.00":     func(in *Input) { in.Price++ },
+		"the month's budget of $300.00: $4.00 is":     func(in *Input) { in.Left = 4 * rondo.Dollar },
+		"the month's budget of $300.00: $0.00 is":     func(in *Input) { in.Left = -1 },
 		"the month's retraining budget of $20.00 ...": func(in *Input) { in.Spent = math.MaxInt64 },
 	} {
 		in := free
