@@ -116,11 +116,11 @@ func (c *Control) Apply(ctx context.Context, d Declaration, dry bool) (*Plan, er
 	return plan, nil
 }
 
-// Run forces a cycle of the newest revision, unless one is open or the loop is about to start the first.
+// Run forces a cycle of the newest revision, unless one is open or the loop is about to start the first. When it
+// returns, no earlier cycle is the newest.
 func (c *Control) Run(ctx context.Context, model string) error {
 	err := c.store.Write(ctx, func(tx store.Tx) error {
-		m, err := c.model(tx, model)
-		if err != nil {
+		if _, err := c.model(tx, model); err != nil {
 			return err
 		}
 		if _, err := tx.Cycles().Open(model); err == nil {
@@ -128,7 +128,7 @@ func (c *Control) Run(ctx context.Context, model string) error {
 		}
 		if _, err := tx.Versions().Route(model); errors.Is(err, store.ErrNotFound) {
 			cycles, err := tx.Cycles().List(model, 1)
-			if err != nil || len(cycles) == 0 || cycles[0].Revision != m.Revision {
+			if err != nil || len(cycles) == 0 {
 				return err // the loop sees that the first version is missing, and starts
 			}
 		}

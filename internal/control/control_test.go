@@ -211,7 +211,16 @@ func TestRunStartsOneCycleUnlessTheLoopWillStartTheFirst(t *testing.T) {
 	if err := i.Run(t.Context(), "penguins"); err != nil || len(i.started) != 0 || i.woken != 1 {
 		t.Errorf("the loop starts the first: %v, %v, woken %d", i.started, err, i.woken)
 	}
-	i.versions(t, rondo.Champion)
+	i.write(t, func(tx store.Tx) error { // the first one came to nothing; a new revision is applied
+		if err := tx.Cycles().Add(rondo.Cycle{ID: "cyc_0", Model: "penguins", Cause: rondo.ByFirst, Revision: 1}); err != nil {
+			return err
+		}
+		if err := tx.Cycles().End("cyc_0", rondo.Failed, ""); err != nil {
+			return err
+		}
+		_, _, err := tx.Models().Apply(&rondo.Spec{Name: "penguins"}, "another", "/")
+		return err
+	})
 	for range 2 {
 		if err := i.Run(t.Context(), "penguins"); err != nil || len(i.started) != 1 {
 			t.Errorf("one at a time: %v, %v", i.started, err)
