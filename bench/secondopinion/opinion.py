@@ -184,7 +184,7 @@ def off(mean):
     return not abs(mean) <= WITHIN  # no number is off
 
 
-TREES = {"trees": 100, "leaves": 63, "rate": 0.1}
+TREES = {"trees": 30, "leaves": 255, "rate": 0.2}
 
 
 def main(folder, source, out):

@@ -14,15 +14,16 @@ import (
 	"rondo.dev/rondo/internal/rondo"
 )
 
-// tell says what landed in the tick that begins at an instant, then asks about what left in it; nil: nobody left.
-func (f *feed) tell(ctx context.Context, client *api.Client, at time.Time) (asked *column.Table, answer *api.Predictions, err error) {
+// heard is given questions with their answers.
+type heard func(asked *column.Table, answer *api.Predictions) error
+
+// tell says what landed in the tick that begins at an instant, then asks about what left in it. hear, which may be nil, is
+// given what was asked.
+func (f *feed) tell(ctx context.Context, client *api.Client, at time.Time, hear heard) error {
 	next, name := at.Add(tick), at.Format(time.RFC3339)
 	landed, others := f.outcomes(between(f.byLand, f.landed, at, next))
 	var telling errgroup.Group // all wait for the disk, and nobody cares which comes first
 	for n, some := range f.halves(others) {
-		if len(some) == 0 {
-			continue
-		}
 		telling.Go(func() error {
 			table := f.take(some, "date", "origin", "destination", "distance", "delay")
 			_, err := client.Events(ctx, model, table, api.Ask{Key: fmt.Sprintf("event/%s/%d", name, n), Local: "date"})
@@ -38,15 +39,19 @@ func (f *feed) tell(ctx context.Context, client *api.Client, at time.Time) (aske
 		})
 	}
 	if err := telling.Wait(); err != nil {
-		return nil, nil, err
+		return err
 	}
 	left := between(f.byLeft, f.left, at, next)
 	if len(left) == 0 {
-		return nil, nil, nil
+		return nil
 	}
-	asked = f.take(left, "date", "origin", "destination", "distance")
-	answer, err = client.Predict(ctx, model, asked, api.Ask{Key: "ask/" + name, Local: "date"})
-	return asked, answer, err
+	// One request: the order of questions is that of the log, and sums over them keep their last bit.
+	asked := f.take(left, "date", "origin", "destination", "distance")
+	answer, err := client.Predict(ctx, model, asked, api.Ask{Key: "ask/" + name, Local: "date"})
+	if err != nil || hear == nil {
+		return err
+	}
+	return hear(asked, answer)
 }
 
 // Airline is the demo's feed without its story, for tests and measurements: flights from files, told to an installation
@@ -60,8 +65,8 @@ type Airline struct {
 	Ask   uint32    // one flight in so many is a question
 }
 
-// Fly lets flights leave and land, tick by tick, until so many questions are answered; heard is given each tick's.
-func (a Airline) Fly(ctx context.Context, questions int, heard func(asked *column.Table, answer *api.Predictions) error) error {
+// Fly lets flights leave and land, tick by tick, until so many questions are answered; hear is given them.
+func (a Airline) Fly(ctx context.Context, questions int, hear heard) error {
 	rows, err := a.App.Data.Compile(ctx, a.Spec)
 	if err != nil {
 		return err
@@ -76,16 +81,12 @@ func (a Airline) Fly(ctx context.Context, questions int, heard func(asked *colum
 			return fmt.Errorf("the flights of %s end after %d questions", a.Files, answered)
 		}
 		a.Clock.Set(at.Add(tick))
-		asked, answer, err := f.tell(ctx, client, at)
+		err := f.tell(ctx, client, at, func(asked *column.Table, answer *api.Predictions) error {
+			answered += asked.Rows()
+			return hear(asked, answer)
+		})
 		if err != nil {
 			return fmt.Errorf("at %s: %w", at.Format(time.DateTime), err)
-		}
-		if asked == nil {
-			continue
-		}
-		answered += asked.Rows()
-		if err := heard(asked, answer); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -25,7 +25,7 @@ type feed struct {
 	left                []int64 // when a flight left, UTC microseconds
 	landed              []int64 // when its outcome is known
 	asked               []bool  // whether this flight is a question, or only an event
-	second              []bool  // in which half of the events: flights of equal keys are in one, in their order
+	second              []bool  // in which half of a tick's events: flights of equal keys are in one, in their order
 	byLeft              []int32 // the questions, by (left, key, source order of equal keys)
 	byLand              []int32 // all flights, by landed
 }
@@ -195,8 +195,9 @@ func (f *feed) outcomes(landed []int32) (asked, others []int32) {
 	return asked, others
 }
 
-// halves parts events in two requests that are sent at once.
-func (f *feed) halves(rows []int32) (halves [2][]int32) {
+// halves parts events in two requests that are sent at once, neither of them empty. Flights of equal keys are in one.
+func (f *feed) halves(rows []int32) [][]int32 {
+	var halves [2][]int32
 	for _, i := range rows {
 		n := 0
 		if f.second[i] {
@@ -204,5 +205,5 @@ func (f *feed) halves(rows []int32) (halves [2][]int32) {
 		}
 		halves[n] = append(halves[n], i)
 	}
-	return halves
+	return slices.DeleteFunc(halves[:], func(half []int32) bool { return len(half) == 0 })
 }

@@ -3,11 +3,14 @@ package demo
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"rondo.dev/rondo/internal/control"
 	"rondo.dev/rondo/internal/door/api"
@@ -27,14 +30,11 @@ func (t *teller) tell(ctx context.Context) (*Story, error) {
 	if err != nil {
 		return nil, err
 	}
-	// 2. January makes the first version.
-	if err := t.settle(ctx); err != nil {
-		return nil, err
-	}
-	if _, err := t.client.Shape(ctx, model); err != nil {
-		return nil, fmt.Errorf("no version came of January; see: rondo why %s: %w", model, err)
-	}
-	if err := t.judged(ctx); err != nil {
+	// 2. January makes the first version. Meanwhile the airline looks up its flights.
+	airline, reading := errgroup.WithContext(ctx)
+	airline.Go(func() error { return t.readFlights(reading, declared) })
+	err = t.january(ctx)
+	if err := errors.Join(err, airline.Wait()); err != nil {
 		return nil, err
 	}
 	// 3. to 5. The months.
@@ -43,6 +43,17 @@ func (t *teller) tell(ctx context.Context) (*Story, error) {
 	}
 	// 6. What came of it.
 	return t.story(ctx)
+}
+
+// january lets the loop bring the first version to answer.
+func (t *teller) january(ctx context.Context) error {
+	if err := t.settle(ctx); err != nil {
+		return err
+	}
+	if _, err := t.client.Shape(ctx, model); err != nil {
+		return fmt.Errorf("no version came of January; see: rondo why %s: %w", model, err)
+	}
+	return t.judged(ctx)
 }
 
 // declaration applies the example's model file, unless a demo that goes on has done so.
@@ -119,8 +130,8 @@ func (t *teller) scaled(text []byte) []byte {
 	return text
 }
 
-// months asks and tells, tick by tick.
-func (t *teller) months(ctx context.Context, declared control.Declaration) error {
+// readFlights reads all flights that are to come.
+func (t *teller) readFlights(ctx context.Context, declared control.Declaration) error {
 	spec, err := modelfile.Parse(declared.Name, declared.Text)
 	if err != nil {
 		return err
@@ -133,9 +144,12 @@ func (t *teller) months(ctx context.Context, declared control.Declaration) error
 	if t.Small {
 		pattern = filepath.Join(declared.Dir, "small", "2001-*.csv")
 	}
-	if t.feed, err = readFeed(ctx, t.app.Engine, rows, pattern, begin, t.ask); err != nil {
-		return err
-	}
+	t.feed, err = readFeed(ctx, t.app.Engine, rows, pattern, begin, t.ask)
+	return err
+}
+
+// months asks and tells, tick by tick.
+func (t *teller) months(ctx context.Context, declared control.Declaration) error {
 	again := 0
 	for _, n := range t.feed.nth {
 		if n > 1 {
@@ -187,7 +201,7 @@ func (t *teller) tick(ctx context.Context, at time.Time, declared control.Declar
 	if err := t.interrupt(ctx, at, declared); err != nil {
 		return err
 	}
-	if _, _, err := t.feed.tell(ctx, t.client, at); err != nil {
+	if err := t.feed.tell(ctx, t.client, at, nil); err != nil {
 		return err
 	}
 	if next.Truncate(think).Equal(next) {

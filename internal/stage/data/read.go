@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 
+	"rondo.dev/rondo/internal/lib/ahead"
 	"rondo.dev/rondo/internal/lib/column"
 	"rondo.dev/rondo/internal/rondo"
 	"rondo.dev/rondo/internal/seam/engine"
@@ -17,11 +18,10 @@ import (
 // replaced marks, in chunk.bad, a row of the source that the log knows better. It is neither used nor quarantined.
 const replaced = math.MaxInt16
 
-// batch is a batch on its way, with the hashes of its rows.
+// batch is a batch of rows with their hashes.
 type batch struct {
 	engine.Batch
 	hash []transform.Key
-	err  error
 }
 
 // readSource prepares all rows of the source, in its order.
@@ -33,9 +33,9 @@ func (w *preparation) readSource(ctx context.Context, files []string, fields []e
 	logged := w.loggedRows()
 	seen := newKeySet(int(min(max(total, 0), 1<<24)))
 	numbers := transform.NewNumbers(0)
-	for b := range ahead(ctx, w.engine.Read(ctx, engine.Source{Files: files, Types: types})) {
-		if b.err != nil {
-			return b.err
+	for b, err := range ahead.Of(named(w.engine.Read(ctx, engine.Source{Files: files, Types: types})), 1) {
+		if err != nil {
+			return err
 		}
 		c, at, err := w.chunk(b, seen)
 		if err != nil {
@@ -63,32 +63,15 @@ func (w *preparation) readSource(ctx context.Context, files []string, fields []e
 	return ctx.Err()
 }
 
-// ahead reads up to two batches before they are asked for, and names their rows.
-func ahead(ctx context.Context, batches iter.Seq2[engine.Batch, error]) iter.Seq[batch] {
-	return func(yield func(batch) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		queue := make(chan batch, 2)
-		go func() {
-			defer close(queue)
-			for b, err := range batches {
-				one := batch{Batch: b, err: err}
-				if err == nil {
-					one.hash = transform.RowHashes(b.Table)
-				}
-				select {
-				case queue <- one:
-				case <-ctx.Done():
-					return
-				}
+// named gives batches with the hashes of their rows.
+func named(batches iter.Seq2[engine.Batch, error]) iter.Seq2[batch, error] {
+	return func(yield func(batch, error) bool) {
+		for b, err := range batches {
+			one := batch{Batch: b}
+			if err == nil {
+				one.hash = transform.RowHashes(b.Table)
 			}
-		}()
-		defer func() {
-			cancel()
-			for range queue { // the reader has ended when its queue is closed
-			}
-		}()
-		for one := range queue {
-			if !yield(one) {
+			if !yield(one, err) {
 				return
 			}
 		}
@@ -179,16 +162,17 @@ func (w *preparation) readLogged(ctx context.Context) error {
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("logged rows: %w", err)
 	}
-	var repeats repeatedRows
+	repeated := w.repeated(chunks)
 	for i, c := range chunks {
 		first := int64(w.out.Read)
 		w.out.Read += tables[i].Rows()
 		tables[i] = nil
 		for i := range c.bad {
-			if repeats.has(c.Keys[i], c.hash[i], w.wants(&c.Keys[i])) {
+			if repeated[0][0] || repeated[1][0] {
 				c.bad[i] = replaced
 				w.out.Repeats++
 			}
+			repeated[0], repeated[1] = repeated[0][1:], repeated[1][1:]
 		}
 		w.setAside(c, "log", func(i int) int64 { return first + int64(i) })
 		w.stock.add(c)
@@ -196,17 +180,28 @@ func (w *preparation) readLogged(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// repeatedRows finds rows that come again, by key or by content. Those inside the sample and those outside know nothing of
-// each other, so that the sample is the same whether the others were read or not.
-type repeatedRows [2]struct{ keys, hashes keySet }
-
-func (r *repeatedRows) has(key, hash transform.Key, sampled bool) bool {
-	of := &r[0]
-	if sampled {
-		of = &r[1]
+// repeated finds rows that come again, by key and by content. Those inside the sample and those outside know nothing of each
+// other, so that the sample is the same whether the others were read or not.
+func (w *preparation) repeated(chunks []*chunk) (by [2][]bool) {
+	rows := 0
+	for _, c := range chunks {
+		rows += len(c.bad)
 	}
-	freshKey, freshHash := of.keys.add(key), of.hashes.add(hash)
-	return !freshKey || !freshHash
+	names := [2]func(c *chunk) []transform.Key{func(c *chunk) []transform.Key { return c.Keys }, func(c *chunk) []transform.Key { return c.hash }}
+	inParallel(len(by), func(n int) {
+		by[n] = make([]bool, 0, rows)
+		inside, outside := newKeySet(rows), newKeySet(0)
+		for _, c := range chunks {
+			for i, key := range names[n](c) {
+				set := outside
+				if w.wants(&c.Keys[i]) {
+					set = inside
+				}
+				by[n] = append(by[n], !set.add(key))
+			}
+		}
+	})
+	return by
 }
 
 // loggedChunk prepares a table of the log: looked-up values and history are those that were served, and a target that was

@@ -21,6 +21,7 @@ import (
 	"slices"
 	"time"
 
+	"rondo.dev/rondo/internal/lib/ahead"
 	"rondo.dev/rondo/internal/lib/column"
 	"rondo.dev/rondo/internal/predlog"
 	"rondo.dev/rondo/internal/rondo"
@@ -64,6 +65,9 @@ func Day(ctx context.Context, log *predlog.Log, model string, from, to, asOf tim
 // chunkRows is how many rows a table of Rows has about.
 const chunkRows = 1 << 16
 
+// readAhead is how many records are decoded while those before are joined.
+const readAhead = 64
+
 // Rows gives all logged rows whose time is in [from, to), predictions and events, with the outcomes that had arrived by
 // asOf, in tables of bounded size: for training. A column "arrived" says when the outcome came. Rows that were outside
 // the checks are left out.
@@ -96,7 +100,7 @@ func Rows(ctx context.Context, log *predlog.Log, model string, from, to, asOf ti
 			}
 			return true
 		}
-		for r, err := range log.Scan(q) {
+		for r, err := range ahead.Of(log.Scan(q), readAhead) {
 			if err == nil {
 				err = ctx.Err()
 			}
