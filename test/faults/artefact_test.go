@@ -80,6 +80,10 @@ func TestADamagedArtefactStopsNothingElse(t *testing.T) {
 	if n, err := answers(s, "others"); n != 1 || err != nil {
 		t.Errorf("version %d of the neighbour answers: %v", n, err)
 	}
+	counted, err := s.client.Call(t.Context(), "GET", "/metrics", "", nil)
+	if said := string(counted); err != nil || !strings.Contains(said, `model="others"`) || strings.Contains(said, `model="`+model+`"`) {
+		t.Errorf("metrics while a model is silent: %v\n%s", err, said)
+	}
 	s.stop(t)
 	// Mended, the second answers again; put back by a person, it is the champion.
 	overwrite(t, first, whole)

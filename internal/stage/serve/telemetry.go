@@ -40,8 +40,10 @@ func (s *Server) WriteMetrics(w io.Writer) error {
 	r := s.hold()
 	defer r.release()
 	models := make([]string, 0, len(r.table))
-	for model := range r.table {
-		models = append(models, model)
+	for model, route := range r.table {
+		if route.Failed == nil { // else it has no endpoint to count in
+			models = append(models, model)
+		}
 	}
 	sort.Strings(models)
 	if _, err := fmt.Fprint(w, "# HELP rondo_serve_history_facts Facts that live history holds.\n# TYPE rondo_serve_history_facts gauge\n"); err != nil {
