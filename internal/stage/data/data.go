@@ -126,7 +126,7 @@ func (p *Preparer) Prepare(ctx context.Context, r Request) (*rondo.Dataset, erro
 	if err := w.compile(ctx, fields); err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", r.Spec.Name, err)
 	}
-	if w.sourceID, err = identify(files); err != nil {
+	if w.sourceID, err = identify(files, &r.Spec.Data); err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", r.Spec.Name, err)
 	}
 	if !r.Dry {
@@ -140,10 +140,13 @@ func (p *Preparer) Prepare(ctx context.Context, r Request) (*rondo.Dataset, erro
 			if w.tooOld() {
 				return nil
 			}
+			before := w.state()
 			if err := w.readSource(ctx, files, fields, total); err != nil {
 				return err
 			}
-			w.remember()
+			if w.remember(); w.tooOld() { // found out by reading it; the next one, and this one done again, will not
+				w.restore(before)
+			}
 			return nil
 		},
 		w.checkFeed,  // 4. is the feed as a whole like those before it?

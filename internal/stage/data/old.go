@@ -1,20 +1,28 @@
 package data
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"time"
 
 	"rondo.dev/rondo/internal/lib/column"
+	"rondo.dev/rondo/internal/rondo"
 )
 
 // A source that was read once is known by its files, and when all of its rows are older than the window that the logged
 // rows fill, and than anything its history could see, it is not read again: the dataset is the same without it.
 
-// identify names the files of a source as they are now.
-func identify(files []string) (string, error) {
+// identify names the files of a source as they are now, with what makes rows of them.
+func identify(files []string, declared *rondo.Data) (string, error) {
+	b, err := json.Marshal(declared)
+	if err != nil {
+		return "", fmt.Errorf("source: %w", err)
+	}
 	var id strings.Builder
+	id.Write(b)
 	for _, f := range files {
 		info, err := os.Stat(f)
 		if err != nil {
@@ -59,7 +67,7 @@ func (w *preparation) tooOld() bool {
 	newest, now := int64(0), w.Now.UnixMicro()
 	for _, c := range w.stock.chunks {
 		for i, bad := range c.bad {
-			if bad < 0 && c.Known[i] <= now {
+			if c.logged && bad < 0 && c.Known[i] <= now && w.wants(&c.Keys[i]) {
 				newest = max(newest, c.Time[i])
 			}
 		}
@@ -70,13 +78,10 @@ func (w *preparation) tooOld() bool {
 
 // mayThin says whether the logged rows outside the sample can be let go before they are prepared: when no history is
 // computed from them. Those with all of their history as served need none, and rows of the source saw nothing of what
-// became known after the newest of them. The sample is the same either way.
+// became known after the newest of them. What was let go still replaces rows of the source, so the sample is the same.
 func (w *preparation) mayThin(tables []*column.Table) bool {
 	if w.Sample == 0 || !w.Lean {
 		return false
-	}
-	if len(w.Spec.Data.History) == 0 {
-		return true
 	}
 	w.mu.Lock()
 	source, known := w.spans[w.sourceID]
@@ -101,4 +106,22 @@ func (w *preparation) mayThin(tables []*column.Table) bool {
 		}
 	}
 	return true
+}
+
+// counted is what a preparation has counted and kept.
+type counted struct {
+	chunks, rows, read, repeats int
+	reasons                     map[string]int
+	badRows, badBytes           int
+}
+
+func (w *preparation) state() counted {
+	return counted{len(w.stock.chunks), w.stock.rows, w.out.Read, w.out.Repeats, maps.Clone(w.reasons), w.bad.rows, w.bad.lines.Len()}
+}
+
+// restore lets go of what came since.
+func (w *preparation) restore(c counted) {
+	w.stock.chunks, w.stock.rows = w.stock.chunks[:c.chunks], c.rows
+	w.out.Read, w.out.Repeats, w.reasons, w.bad.rows = c.read, c.repeats, c.reasons, c.badRows
+	w.bad.lines.Truncate(c.badBytes)
 }

@@ -41,8 +41,8 @@ func TestASampleIsTheSameWhenTheOthersAreLetGo(t *testing.T) {
 	dir := t.TempDir()
 	rows := hourly(30)
 	write(t, filepath.Join(dir, "visits.csv"), rows[:1000])
-	again := rows[1900:2000] // asked twice
-	logged := append(rows[1001:2000:2000], again...)
+	again := rows[1900:2000]                        // asked twice
+	logged := append(rows[998:2000:2000], again...) // the first two are in the source, and became known after all of it
 	request := func() Request {
 		return Request{Spec: visits(dir), Sample: 0.25, Lean: true, Logged: served(logged), Split: &rondo.Split{By: rondo.ByTime}}
 	}
@@ -59,5 +59,20 @@ func TestASampleIsTheSameWhenTheOthersAreLetGo(t *testing.T) {
 	}
 	if n := want.Parts[0].Rows; n < 400 || n > 600 {
 		t.Errorf("%d rows of 1,999 in a quarter", n)
+	}
+}
+
+// What is remembered of a file is remembered of it as one declaration reads it.
+func TestAFileIsRememberedByDeclaration(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "visits.csv"), hourly(10))
+	p, _ := preparer(t)
+	moved := visits(dir)
+	moved.Data.Time = &rondo.Time{Column: "at", Zone: "Asia/Tokyo"}
+	for _, spec := range []*rondo.Spec{visits(dir), moved, visits(dir)} {
+		prepare(t, p, Request{Spec: spec})
+	}
+	if len(p.spans) != 2 {
+		t.Errorf("%d spans are remembered of two declarations", len(p.spans))
 	}
 }

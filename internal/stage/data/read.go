@@ -137,6 +137,10 @@ func (w *preparation) loggedRows() *loggedRows {
 			out.keys.add(c.Keys[i])
 			out.hashes.add(c.hash[i])
 		}
+		for i := range c.letGo.keys {
+			out.keys.add(c.letGo.keys[i])
+			out.hashes.add(c.letGo.hashes[i])
+		}
 	}
 	return out
 }
@@ -211,11 +215,15 @@ func (w *preparation) loggedChunk(t *column.Table, thin bool) (*chunk, error) {
 	if err != nil {
 		return nil, err
 	}
+	var others letGo
 	if thin {
 		var keep []int32
+		hashes := transform.RowHashes(raw)
 		for i := range keys {
 			if w.wants(&keys[i]) {
 				keep = append(keep, int32(i))
+			} else {
+				others.keys, others.hashes = append(others.keys, keys[i]), append(others.hashes, hashes[i])
 			}
 		}
 		t = t.Take(keep)
@@ -240,7 +248,7 @@ func (w *preparation) loggedChunk(t *column.Table, thin bool) (*chunk, error) {
 	if k := w.Spec.Data.Key; k != nil && k.Number != "" {
 		frame.Table.Set(k.Number, numberOf(t, k.Number))
 	}
-	c := &chunk{Frame: frame, hash: transform.RowHashes(raw), bad: slices.Clone(frame.Bad), logged: true, served: t}
+	c := &chunk{Frame: frame, hash: transform.RowHashes(raw), bad: slices.Clone(frame.Bad), logged: true, served: t, letGo: others}
 	if v := t.Column("arrived"); v != nil && v.Type == column.Timestamp && frame.Known != nil {
 		c.arrived = slices.Clone(frame.Known)
 		for i, at := range v.Ints {

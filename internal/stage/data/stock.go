@@ -27,7 +27,11 @@ type chunk struct {
 	arrived []int64         // when the outcome came; nil: when it was known
 	logged  bool
 	served  *column.Table // logged rows: history as served
+	letGo   letGo
 }
+
+// letGo names logged rows that are outside the sample and were not prepared.
+type letGo struct{ keys, hashes []transform.Key }
 
 // ref is a row: a chunk and a row in it.
 type ref struct{ chunk, row int32 }
