@@ -39,7 +39,7 @@ type routed struct {
 	dataset              *rondo.Dataset
 }
 
-// loadError says which models a Refresh could not give their champion.
+// loadError says which models a Refresh could not give their champion, or of which it could not write down who answers.
 type loadError map[string]error
 
 func (e loadError) Error() string {
@@ -86,13 +86,20 @@ func (a *App) Refresh(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := a.stands(ctx, r, route, failed[model]); err != nil {
-			return fmt.Errorf("route of %s: %w", model, err)
-		}
 		table[model] = route
 	}
-	if err := a.Serve.Swap(ctx, table); err != nil || len(failed) == 0 {
+	if err := a.Serve.Swap(ctx, table); err != nil {
 		return err
+	}
+	for _, r := range all { // what is so by now; where it cannot be written down, the routes are in place all the same
+		model := r.route.Model
+		if err := a.stands(ctx, r, table[model], failed[model]); err != nil {
+			a.Logger.Error("who answers cannot be written down", "model", model, "error", err)
+			failed[model] = errors.Join(failed[model], err)
+		}
+	}
+	if len(failed) == 0 {
+		return nil
 	}
 	return failed
 }
