@@ -51,7 +51,8 @@ func (e loadError) Error() string {
 }
 
 // Refresh renews serving's route table from the store. A model whose champion or challenger does not load keeps the route
-// it has, or else gets the newest version before that loads (I10); all others follow the store. That is an error too.
+// it has, or else gets the newest version before that loads (I10), one that was rolled back last; all others follow the
+// store. That is an error too.
 func (a *App) Refresh(ctx context.Context) error {
 	a.refreshMu.Lock()
 	defer a.refreshMu.Unlock()
@@ -124,9 +125,9 @@ func (a *App) start(ctx context.Context) error {
 
 // before is the route of a model whose champion or challenger did not load.
 func (a *App) before(ctx context.Context, r routed, cause error) (serve.Route, error) {
-	if old, ok := a.Serve.Route(r.route.Model); ok && old.Failed == nil {
-		return old, nil
-	}
+	old, ok := a.Serve.Route(r.route.Model)
+	ok = ok && old.Failed == nil
+	var away map[rondo.VersionID]bool
 	earlier := []routed{r}
 	earlier[0].challenger = nil
 	err := a.Store.Read(ctx, func(tx store.Tx) error {
@@ -134,19 +135,12 @@ func (a *App) before(ctx context.Context, r routed, cause error) (serve.Route, e
 		if err != nil {
 			return err
 		}
-		versions = slices.DeleteFunc(versions, func(v *rondo.Version) bool {
-			return v.ID == r.champion.ID || v.ID != r.route.Parent && (v.State != rondo.Retired || v.Until == nil)
-		})
-		slices.SortFunc(versions, func(v, w *rondo.Version) int { // the parent first, then who answered last
-			switch {
-			case v.ID == r.route.Parent:
-				return -1
-			case w.ID == r.route.Parent:
-				return 1
-			}
-			return w.Until.Compare(*v.Until)
-		})
-		for _, v := range versions {
+		decisions, err := tx.Decisions().List(r.route.Model, 0)
+		if err != nil {
+			return err
+		}
+		away = takenBack(decisions)
+		for _, v := range standIns(versions, away, r.route) {
 			one, err := read(tx, store.Route{Model: r.route.Model, Champion: v.ID, Generation: r.route.Generation})
 			if err != nil {
 				return err
@@ -158,12 +152,59 @@ func (a *App) before(ctx context.Context, r routed, cause error) (serve.Route, e
 	if err != nil {
 		return serve.Route{}, err
 	}
+	if ok && !away[old.Champion.ID] {
+		return old, nil
+	}
 	for _, one := range earlier {
+		if ok && away[one.champion.ID] {
+			break
+		}
 		if route, err := a.route(ctx, one); err == nil {
 			return route, nil
 		}
 	}
+	if ok { // it was rolled back, and no other loads
+		return old, nil
+	}
 	return serve.Route{Generation: r.route.Generation, Failed: cause}, nil
+}
+
+// takenBack are the versions that a rollback took away and that nothing has put back since.
+func takenBack(decisions []*rondo.Decision) map[rondo.VersionID]bool {
+	away := map[rondo.VersionID]bool{}
+	for _, d := range decisions { // newest last
+		switch d.Outcome {
+		case rondo.RolledBack:
+			away[d.Replaced], away[d.Version] = true, false
+		case rondo.Promoted:
+			away[d.Version] = false
+		}
+	}
+	return away
+}
+
+// standIns are the versions that may answer for a champion, in the order in which they are tried: its parent, then who
+// answered last; those that were taken back come after all others.
+func standIns(versions []*rondo.Version, away map[rondo.VersionID]bool, route store.Route) []*rondo.Version {
+	rank := func(v *rondo.Version) int {
+		switch {
+		case v.ID == route.Parent:
+			return 0
+		case away[v.ID]:
+			return 2
+		}
+		return 1
+	}
+	versions = slices.DeleteFunc(slices.Clone(versions), func(v *rondo.Version) bool {
+		return v.ID == route.Champion || v.ID != route.Parent && (v.State != rondo.Retired || v.Until == nil)
+	})
+	slices.SortFunc(versions, func(v, w *rondo.Version) int {
+		if rank(v) != rank(w) {
+			return rank(v) - rank(w)
+		}
+		return w.Until.Compare(*v.Until) // of equal rank neither is the parent
+	})
+	return versions
 }
 
 // stands says, once, who answers for a champion that did not load.
