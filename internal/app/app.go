@@ -147,6 +147,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	a.Data = data.New(a.Engine, a.Objects, data.Options{})
 	trainer := train.New(exec, a.Objects, train.Options{Command: []string{self, "trainer", "boosted"}, Dir: filepath.Join(a.Home, "runs")})
 	a.Serve = serve.New(a.Log, a.Clock, serve.Options{Logger: a.Logger})
+	a.later(a.Serve.Close)
 	work := a.frugal.Begin
 	if a.Manual {
 		work = nil // the caller knows what else it holds

@@ -90,7 +90,7 @@ func (s *Server) claim(ctx context.Context, e *Endpoint, kind predlog.Kind, meta
 		case ok:
 			return &r, nothing, nil
 		case first == nil:
-			if err := s.recallKeys(ctx, e); err != nil {
+			if err := e.older.keys.lacks(); err != nil {
 				return nil, nothing, err
 			}
 			recalled = true

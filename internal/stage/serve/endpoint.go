@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -30,6 +31,9 @@ type Endpoint struct {
 	makes    map[string]bool // columns that a version's program may read
 	keeps    []string        // columns of a record, in order
 
+	life context.Context // ends with the server, or when a successor has taken over
+	end  context.CancelFunc
+
 	gate sync.RWMutex // held for reading by requests, for writing while a successor takes over
 	gone bool         // a successor has taken over
 
@@ -58,7 +62,6 @@ func newEndpoint(m Model, opt Options) (*Endpoint, error) {
 		seen:   memory{limit: opt.Remember, at: map[asked]remembered{}},
 		busy:   map[asked]chan struct{}{},
 		recent: recent{limit: opt.CacheRows, at: map[uint64]known{}},
-		older:  older{keys: newRecalled(), rows: newRecalled()},
 	}
 	if len(e.sig.Columns) == 0 {
 		e.sig = m.Rows.Signature()
@@ -155,7 +158,9 @@ func (e *Endpoint) pause() { e.gate.Lock() }
 
 // resume lets requests in again; gone sends them to the successor.
 func (e *Endpoint) resume(gone bool) {
-	e.gone = gone
+	if e.gone = gone; gone {
+		e.end()
+	}
 	e.gate.Unlock()
 }
 

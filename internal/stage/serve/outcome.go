@@ -14,14 +14,17 @@ import (
 
 // Events takes rows with their outcomes that nobody asked about: facts for history and for training (D16). rows have the
 // request's columns and either the target or columns it is derived from.
-func (s *Server) Events(ctx context.Context, model string, rows *column.Table, meta Meta) (*Receipt, error) {
-	held, route, err := s.enter(model)
-	if err != nil {
-		return nil, err
-	}
-	defer held.release()
+func (s *Server) Events(ctx context.Context, model string, rows *column.Table, meta Meta) (receipt *Receipt, err error) {
+	err = s.within(ctx, model, func(route *Route) error {
+		receipt, err = s.happened(ctx, route, rows, meta)
+		return err
+	})
+	return receipt, err
+}
+
+// happened is Events on one endpoint.
+func (s *Server) happened(ctx context.Context, route *Route, rows *column.Table, meta Meta) (*Receipt, error) {
 	e := route.Endpoint
-	defer e.leave()
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("events: %w", err)
 	}
@@ -48,7 +51,7 @@ func (s *Server) Events(ctx context.Context, model string, rows *column.Table, m
 	if reason, err := route.badFeed(frame); err != nil || reason != "" {
 		return nil, s.setAside(e, raw, reason, meta, err)
 	}
-	if err := s.number(ctx, e, frame); err != nil {
+	if err := e.number(frame); err != nil {
 		return nil, err
 	}
 	offset, err := e.addHistory(frame, true)
@@ -86,14 +89,16 @@ func (s *Server) receipt(before *remembered, err error) (*Receipt, error) {
 // Feedback takes outcomes of predictions. What it says is durable when it returns; labels of predictions that are not
 // there are listed as refused, and when none is left the request is rondo.NotFound. Said again it changes nothing; said
 // differently the later word counts; a missing target takes the outcome back.
-func (s *Server) Feedback(ctx context.Context, model string, labels Labels, meta Meta) (*Receipt, error) {
-	held, route, err := s.enter(model)
-	if err != nil {
-		return nil, err
-	}
-	defer held.release()
-	e := route.Endpoint
-	defer e.leave()
+func (s *Server) Feedback(ctx context.Context, model string, labels Labels, meta Meta) (receipt *Receipt, err error) {
+	err = s.within(ctx, model, func(route *Route) error {
+		receipt, err = s.feedback(ctx, route.Endpoint, labels, meta)
+		return err
+	})
+	return receipt, err
+}
+
+// feedback is Feedback on one endpoint.
+func (s *Server) feedback(ctx context.Context, e *Endpoint, labels Labels, meta Meta) (*Receipt, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("feedback: %w", err)
 	}
@@ -102,7 +107,7 @@ func (s *Server) Feedback(ctx context.Context, model string, labels Labels, meta
 	if err != nil || before != nil {
 		return s.receipt(before, err)
 	}
-	about, receipt, err := s.resolve(ctx, e, labels)
+	about, receipt, err := s.resolve(e, labels)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +153,7 @@ type about struct {
 }
 
 // resolve finds the predictions that labels are about.
-func (s *Server) resolve(ctx context.Context, e *Endpoint, labels Labels) (*about, *Receipt, error) {
+func (s *Server) resolve(e *Endpoint, labels Labels) (*about, *Receipt, error) {
 	n := labels.Outcome.Rows()
 	var keys []transform.Key
 	if labels.Keys != nil {
@@ -167,7 +172,7 @@ func (s *Server) resolve(ctx context.Context, e *Endpoint, labels Labels) (*abou
 			receipt.Refused = append(receipt.Refused, Refusal{i, "names no prediction: send an id or a key"})
 			continue
 		default:
-			found, ok, err := s.named(ctx, e, keys[i])
+			found, ok, err := e.named(keys[i])
 			if err != nil {
 				return nil, nil, err
 			}
@@ -204,7 +209,7 @@ func (s *Server) resolve(ctx context.Context, e *Endpoint, labels Labels) (*abou
 }
 
 // named is the prediction of a key.
-func (s *Server) named(ctx context.Context, e *Endpoint, key transform.Key) (where place, ok bool, err error) {
+func (e *Endpoint) named(key transform.Key) (where place, ok bool, err error) {
 	for range 2 { // in the tail, then in what is older
 		e.mu.Lock()
 		where, ok = e.open.find(key)
@@ -212,7 +217,7 @@ func (s *Server) named(ctx context.Context, e *Endpoint, key transform.Key) (whe
 		if ok {
 			break
 		}
-		if err = s.recallRows(ctx, e); err != nil {
+		if err = e.older.rows.lacks(); err != nil {
 			break
 		}
 	}

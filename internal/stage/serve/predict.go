@@ -16,13 +16,23 @@ import (
 var matrices = sync.Pool{New: func() any { return new(transform.Matrix) }}
 
 // Predict answers rows. They do not see each other's outcomes, nor any that arrive meanwhile (D8).
-func (s *Server) Predict(ctx context.Context, model string, rows *column.Table, meta Meta) (*Answer, error) {
-	held, route, err := s.enter(model)
-	if err != nil {
-		return nil, err
+func (s *Server) Predict(ctx context.Context, model string, rows *column.Table, meta Meta) (answer *Answer, err error) {
+	err = s.within(ctx, model, func(route *Route) error {
+		answer, err = s.answer(ctx, route, rows, meta)
+		return err
+	})
+	switch {
+	case err != nil:
+		s.counted.failed.Add(1)
+	case !answer.Repeated:
+		s.counted.requests.Add(1)
+		s.counted.rows.Add(uint64(len(answer.Predictions)))
 	}
-	defer held.release()
-	defer route.Endpoint.leave()
+	return answer, err
+}
+
+// answer is the recorded answer of a request that was said before, or a new one.
+func (s *Server) answer(ctx context.Context, route *Route, rows *column.Table, meta Meta) (*Answer, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("predict: %w", err)
 	}
@@ -34,18 +44,11 @@ func (s *Server) Predict(ctx context.Context, model string, rows *column.Table, 
 	case before != nil:
 		return s.recorded(route, before.offset)
 	}
-	answer, err := s.predict(ctx, route, rows, meta)
-	if err != nil {
-		s.counted.failed.Add(1)
-		return nil, err
-	}
-	s.counted.requests.Add(1)
-	s.counted.rows.Add(uint64(len(answer.Predictions)))
-	return answer, nil
+	return s.predict(route, rows, meta)
 }
 
 // predict is the request path, in numbered steps.
-func (s *Server) predict(ctx context.Context, route *Route, rows *column.Table, meta Meta) (*Answer, error) {
+func (s *Server) predict(route *Route, rows *column.Table, meta Meta) (*Answer, error) {
 	e := route.Endpoint
 	now := s.clk.Now().UnixMicro()
 	// 1. The rows as the declaration prepares them.
@@ -61,7 +64,7 @@ func (s *Server) predict(ctx context.Context, route *Route, rows *column.Table, 
 		return nil, err
 	}
 	// 2. Running numbers of equal keys, in order of arrival (D4).
-	if err := s.number(ctx, e, frame); err != nil {
+	if err := e.number(frame); err != nil {
 		return nil, err
 	}
 	// 3. History as of one offset (D8).

@@ -10,7 +10,7 @@ import (
 )
 
 // replayTail brings an endpoint up to the end of the log: the whole tail that its windows can see the first time, what
-// came since then the next time. What is older waits until somebody asks for it (recall.go).
+// came since then the next time. What is older waits until somebody asks for it (recall.go, older.go).
 func (s *Server) replayTail(ctx context.Context, e *Endpoint) error {
 	q := predlog.Query{Model: e.name, From: e.read}
 	if e.read == 0 {
@@ -71,7 +71,7 @@ func (s *Server) replay(e *Endpoint, r *predlog.Record) error {
 		if len(labels.Outcome.Names) == 0 {
 			return nil
 		}
-		a, _, err := s.resolve(context.Background(), e, labels) // by id: it waits for nothing
+		a, _, err := s.resolve(e, labels) // by id: it lacks nothing
 		if err != nil || len(a.rows) == 0 {
 			return err
 		}

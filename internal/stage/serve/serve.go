@@ -67,11 +67,17 @@ type Server struct {
 	routes  atomic.Pointer[routes]
 	swap    sync.Mutex
 	counted counters
+
+	life    context.Context // ends with Close
+	end     context.CancelFunc
+	readers sync.Mutex // held while a reading of the log begins
+	reads   sync.WaitGroup
 }
 
-// New makes a server without routes. It starts nothing; the caller runs the log.
+// New makes a server without routes. It starts nothing; the caller runs the log, and closes the server before it.
 func New(log *predlog.Log, clk clock.Clock, opt Options) *Server {
 	s := &Server{log: log, clk: clk, opt: opt.withDefaults()}
+	s.life, s.end = context.WithCancel(context.Background())
 	s.routes.Store(newRoutes(Table{}))
 	return s
 }
@@ -269,6 +275,8 @@ func (s *Server) Open(ctx context.Context, m Model) (*Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.older.keys.read = func(ctx context.Context) error { return s.recallKeys(ctx, e) }
+	e.older.rows.read = func(ctx context.Context) error { return s.recallRows(ctx, e) }
 	if len(m.Facts.Known) > 0 { // none where the source is older than all that history sees
 		if err := e.live.Add(m.Facts); err != nil {
 			return nil, fmt.Errorf("history of %s: %w", m.Spec.Name, err)
@@ -277,5 +285,6 @@ func (s *Server) Open(ctx context.Context, m Model) (*Endpoint, error) {
 	if err := s.replayTail(ctx, e); err != nil {
 		return nil, err
 	}
+	e.life, e.end = context.WithCancel(s.life)
 	return e, nil
 }

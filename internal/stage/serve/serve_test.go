@@ -69,7 +69,7 @@ func (w *world) begin(t testing.TB, at time.Time) *world {
 func (w *world) again(t testing.TB) *world {
 	t.Helper()
 	w.stop()
-	if err := w.log.Close(); err != nil {
+	if err := errors.Join(w.server.Close(), w.log.Close()); err != nil {
 		t.Fatal(err)
 	}
 	after := &world{dir: w.dir, logOpt: w.logOpt, opt: w.opt}

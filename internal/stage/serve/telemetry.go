@@ -79,19 +79,20 @@ type Progress struct {
 }
 
 // Progress of a model that has a route.
-func (s *Server) Progress(ctx context.Context, model string) (*Progress, error) {
-	held, route, err := s.enter(model)
-	if err != nil {
-		return nil, err
-	}
-	defer held.release()
-	defer route.Endpoint.leave()
-	if err := s.recallKeys(ctx, route.Endpoint); err != nil {
+func (s *Server) Progress(ctx context.Context, model string) (p *Progress, err error) {
+	err = s.within(ctx, model, func(route *Route) error {
+		p, err = s.progress(route.Endpoint)
+		return err
+	})
+	return p, err
+}
+
+func (s *Server) progress(e *Endpoint) (*Progress, error) {
+	if err := e.older.keys.lacks(); err != nil {
 		return nil, err
 	}
 	p := &Progress{}
 	p.Durable, p.LastArrival = s.log.Durable()
-	e := route.Endpoint
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	const keys = 10
