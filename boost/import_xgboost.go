@@ -13,7 +13,7 @@ import (
 // the names a data frame had for them are not read. Booster dart and gblinear, vector leaves and objectives that boost does
 // not know give ErrUnsupported; binary:logistic gives probabilities, as do multi:softprob and multi:softmax.
 //
-// The bytes may come from a stranger: memory stays within some 100 times len(b), and the error names an offset.
+// The bytes may come from a stranger: memory stays within some 100 times len(b) plus 3 MB, and the error names an offset.
 func ImportXGBoost(b []byte) (*Model, error) {
 	doc, err := document(b)
 	if err != nil {

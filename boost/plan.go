@@ -59,6 +59,9 @@ const (
 
 // newPlan returns nil if there is nothing to gain.
 func newPlan(m *Model) *plan {
+	if len(m.sets.starts) > maxPlanMasks { // before anything is collected: a model may come from a stranger
+		return nil
+	}
 	p := &plan{}
 	kinds := make([]planKind, len(m.roots))
 	for tree, root := range m.roots {
@@ -105,6 +108,7 @@ func (m *Model) planKind(root, end uint32) planKind {
 // collect finds the columns and their cuts, and returns the masks by feature and key.
 func (p *plan) collect(m *Model, kinds []planKind) []map[uint32]uint32 {
 	masks := make([]map[uint32]uint32, len(m.features))
+	coded := map[uint32]int{} // of a feature, its place in p.coded
 	for tree, root := range m.roots {
 		for at := root; at < m.end(tree) && kinds[tree] != walkedTree; at++ {
 			n := &m.nodes[at]
@@ -112,7 +116,7 @@ func (p *plan) collect(m *Model, kinds []planKind) []map[uint32]uint32 {
 				continue
 			}
 			if n.kind >= asksSet {
-				p.addSet(m, n)
+				p.addSet(m, n, coded)
 				continue
 			}
 			if masks[n.feature] == nil {
@@ -140,10 +144,11 @@ func (p *plan) collect(m *Model, kinds []planKind) []map[uint32]uint32 {
 }
 
 // addSet adds the set of a split to its feature's.
-func (p *plan) addSet(m *Model, n *node) {
-	i := slices.IndexFunc(p.coded, func(c codedColumn) bool { return c.feature == int(n.feature) })
-	if i < 0 {
+func (p *plan) addSet(m *Model, n *node, coded map[uint32]int) {
+	i, known := coded[n.feature]
+	if !known {
 		i = len(p.coded)
+		coded[n.feature] = i
 		p.coded = append(p.coded, codedColumn{feature: int(n.feature)})
 	}
 	c, set := &p.coded[i], planSet{number: n.cut, first: len(p.coded[i].codes), missingLeft: n.kind&missingLeft != 0}

@@ -146,3 +146,31 @@ func TestAModelTooLargeForAPlanIsWalked(t *testing.T) {
 		t.Errorf("predicted %v", out[63])
 	}
 }
+
+// A model of a stranger may ask more sets, of more features, than could be sought in each other's columns within an hour.
+func TestAPlanOfTooManySetsIsRefusedAtOnce(t *testing.T) {
+	const sets, columns, rows = maxPlanMasks + 1, 65_000, 64
+	m := &Model{objective: Squared, features: make([]string, columns), gain: make([]float64, columns), base: []float64{0}}
+	for i := range sets {
+		root := uint32(len(m.nodes))
+		m.roots = append(m.roots, root)
+		m.appendCategorySplit(uint32(i%columns), []uint32{3}, root+1)
+		m.appendLeaf(1)
+		m.appendLeaf(0)
+	}
+	if n := testing.AllocsPerRun(1, func() {
+		if newPlan(m) != nil {
+			t.Fatal("there is a plan")
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations before it was refused", n)
+	}
+	values, out := make([]float32, rows*columns), make([]float64, rows)
+	for i := range columns {
+		values[(rows-1)*columns+i] = 3
+	}
+	m.PredictBatch(values, rows, out, 1)
+	if out[0] != 0 || out[rows-1] != sets {
+		t.Errorf("predicted %v and %v", out[0], out[rows-1])
+	}
+}
