@@ -38,7 +38,7 @@ func (c *Client) Call(ctx context.Context, method, path, key string, body []byte
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", "Bearer "+c.Token)
 	if key != "" {
-		req.Header.Set("Idempotency-Key", key)
+		req.Header.Set(keyHeader, key)
 	}
 	resp, err := c.HTTP.Do(req)
 	if err != nil {

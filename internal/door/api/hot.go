@@ -57,7 +57,11 @@ func formOf(contentType string) (form, error) {
 	return 0, errMedia
 }
 
-const maxKey = 255
+// A request that is repeated with the same key is answered as before.
+const (
+	keyHeader = "Idempotency-Key"
+	maxKey    = 255 // bytes
+)
 
 // scratch is memory that requests use one after the other.
 type scratch struct{ body, out []byte }
@@ -75,9 +79,9 @@ func (s *Server) rows(scope string, f func(*http.Request, *request) ([]byte, err
 		if err != nil {
 			return err
 		}
-		key := r.Header.Get("Idempotency-Key")
+		key := r.Header.Get(keyHeader)
 		if len(key) > maxKey {
-			return &rondo.Error{Kind: rondo.Invalid, Field: "Idempotency-Key", Message: fmt.Sprintf("is longer than %d bytes", maxKey)}
+			return &rondo.Error{Kind: rondo.Invalid, Field: keyHeader, Message: fmt.Sprintf("is longer than %d bytes", maxKey)}
 		}
 		memory := scratches.Get().(*scratch)
 		defer func() {

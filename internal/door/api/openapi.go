@@ -14,7 +14,8 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
-// The description of this door (OpenAPI 3.1): what is registered is described, by the types that are decoded and encoded.
+// The description of this door (OpenAPI 3.1): what is registered is described, by the types that are decoded and encoded and,
+// for the bodies that have none, by hand.
 
 // operation is a route as it is described. in and out make the schemas of its bodies; nil: none.
 type operation struct {
@@ -22,6 +23,7 @@ type operation struct {
 	scope   string // of the token; empty: none is asked for
 	summary string
 	query   []string
+	keyed   bool // takes an Idempotency-Key
 	in, out func() *jsonschema.Schema
 }
 
@@ -110,6 +112,9 @@ func (o *operation) describe(path string) description {
 	for _, name := range o.query {
 		d.Parameters = append(d.Parameters, parameter{Name: name, In: "query", Schema: text})
 	}
+	if o.keyed {
+		d.Parameters = append(d.Parameters, parameter{Name: keyHeader, In: "header", Schema: &jsonschema.Schema{Type: "string", MaxLength: jsonschema.Ptr(maxKey)}})
+	}
 	if o.in != nil {
 		d.Body = &content{Content: map[string]media{"application/json": {o.in()}}}
 	}
@@ -158,9 +163,9 @@ var (
 // own are the operations of the door itself.
 func own() []operation {
 	return []operation{
-		{pattern: "POST /v1/models/{model}/predictions", scope: ScopePredict, summary: "what the model says to rows", in: always(rowsBody), out: always(answers)},
-		{pattern: "POST /v1/models/{model}/events", scope: ScopeEvents, summary: "rows with outcomes that nobody asked about", in: always(rowsBody), out: schemaOf[Sent]},
-		{pattern: "POST /v1/models/{model}/feedback", scope: ScopeFeedback, summary: "what was true", in: always(labels), out: schemaOf[Sent]},
+		{pattern: "POST /v1/models/{model}/predictions", scope: ScopePredict, keyed: true, summary: "what the model says to rows", in: always(rowsBody), out: always(answers)},
+		{pattern: "POST /v1/models/{model}/events", scope: ScopeEvents, keyed: true, summary: "rows with outcomes that nobody asked about", in: always(rowsBody), out: schemaOf[Sent]},
+		{pattern: "POST /v1/models/{model}/feedback", scope: ScopeFeedback, keyed: true, summary: "what was true", in: always(labels), out: schemaOf[Sent]},
 		{pattern: "GET /v1/models/{model}/log", scope: ScopeRead, summary: "how far the log has come", out: schemaOf[Progress]},
 		{pattern: "GET /v1/models/{model}/shape", scope: ScopeRead, summary: "what the model is asked with", out: schemaOf[Shape]},
 		{pattern: "GET /metrics", scope: ScopeRead, summary: "counters and timings, as Prometheus reads them"},

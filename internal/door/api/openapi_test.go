@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/jsonschema-go/jsonschema"
@@ -43,6 +44,10 @@ func TestEverySchemaOfTheDescriptionResolves(t *testing.T) {
 	for path, methods := range d.Paths {
 		for method, o := range methods {
 			where := method + " " + path
+			takes := slices.ContainsFunc(o.Parameters, func(p parameter) bool { return p.In == "header" && p.Name == "Idempotency-Key" && !p.Required })
+			if keyed := slices.Contains([]string{"predictions", "events", "feedback"}, path[strings.LastIndex(path, "/")+1:]); takes != keyed {
+				t.Errorf("%s takes a key: %v", where, takes)
+			}
 			for _, answer := range o.Responses {
 				check(where, answer)
 			}
