@@ -77,11 +77,17 @@ func (l *Loop) earlierUses(ctx context.Context, w *work, test *rondo.Part) (map[
 	})
 	out := map[rondo.Digest]int{}
 	for _, u := range uses {
-		old := spans[u.Rows]
-		apart := old != nil && (old.To.Before(test.From) || test.To.Before(old.From)) // never of rows without time
-		if u.Use != string(w.step.ID) && !apart {
+		if old := spans[u.Rows]; u.Use != string(w.step.ID) && !(old != nil && apart(old, test)) {
 			out[u.Rows]++
 		}
 	}
 	return out, err
+}
+
+// apart says whether two parts cannot share a row: their times do not meet. Of a part without time nobody knows.
+func apart(a, b *rondo.Part) bool {
+	if a.From.IsZero() || a.To.IsZero() || b.From.IsZero() || b.To.IsZero() {
+		return false
+	}
+	return a.To.Before(b.From) || b.To.Before(a.From)
 }
