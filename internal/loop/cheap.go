@@ -129,27 +129,32 @@ func (l *Loop) forgo(ctx context.Context, w *work, cause error) error {
 		d.Version = w.champion.ID
 	}
 	return l.commit(ctx, w, result{decisions: []*rondo.Decision{d}, failed: cause.Error(), write: func(tx store.Tx) error {
-		return l.owe(tx, w.step)
+		return l.owe(tx, w)
 	}})
 }
 
 // owe leaves word to the days that what they asked for did not come. A twin needs none: it is missing.
-func (l *Loop) owe(tx store.Tx, s store.Step) error {
-	switch s.Kind {
+func (l *Loop) owe(tx store.Tx, w *work) error {
+	model := w.step.Model
+	switch w.step.Kind {
 	case "probe":
-		state, err := value[retrain.State](tx, s.Model, regretValue)
+		state, err := value[retrain.State](tx, model, regretValue)
 		if err != nil || state == nil {
 			return err
 		}
 		state.Owed = true
-		return put(tx, s.Model, regretValue, state)
+		return put(tx, model, regretValue, state)
 	case "freshen":
-		state, err := value[trialState](tx, s.Model, trialValue)
-		if err != nil || state == nil {
+		in, err := input[tried](w)
+		if err != nil {
+			return err
+		}
+		state, err := value[trialState](tx, model, trialValue)
+		if err != nil || !in.goesOn(state) {
 			return err
 		}
 		state.Fresh = state.Fresh.Add(block - freshEvery)
-		return put(tx, s.Model, trialValue, state)
+		return put(tx, model, trialValue, state)
 	}
 	return nil
 }

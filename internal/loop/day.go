@@ -169,7 +169,7 @@ func (l *Loop) day(ctx context.Context, w *work) (result, error) {
 	}
 	if s.trial != nil && s.trial.Verdict == rollout.Continue && !day.Before(s.trial.Fresh.Add(freshEvery)) {
 		s.trial.Fresh = day
-		step, err := l.step(w.step.Model, "", "freshen", w.step.Name, w.step.Made, candidate{Version: s.trial.Trial.Challenger})
+		step, err := l.step(w.step.Model, "", "freshen", w.step.Name, w.step.Made, tried{Version: s.trial.Trial.Challenger, From: s.trial.Trial.From})
 		if err != nil {
 			return result{}, err
 		}

@@ -58,7 +58,7 @@ func (l *Loop) reserve(ctx context.Context, w *work) (refused *result, err error
 	if isCheap(w.step.Kind) {
 		d.Numbers = append(d.Numbers, rondo.Textual("for a", w.step.Kind))
 		d.Alternatives = []string{"it is fitted anew in the next block of days"}
-		r.write = func(tx store.Tx) error { return l.owe(tx, w.step) }
+		r.write = func(tx store.Tx) error { return l.owe(tx, w) }
 		return r, nil
 	}
 	d.Alternatives = []string{"raise the budget, or wait for the next month"}

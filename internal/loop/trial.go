@@ -136,9 +136,20 @@ func later(a, b time.Time) time.Time {
 // before the day's labels, which is all that the test needs.
 const freshEvery = stat.MinPast / backtestOrigins * oneDay
 
+// tried names one beginning of a trial: a clipped one begins again with the same version.
+type tried struct {
+	Version rondo.VersionID `json:"version"`
+	From    time.Time       `json:"from"`
+}
+
+// goesOn says whether that trial is the one in force.
+func (t tried) goesOn(state *trialState) bool {
+	return state != nil && state.Trial.Challenger == t.Version && state.Trial.From.Equal(t.From)
+}
+
 // freshen fits the recipe in shadow on the newest window, for the days of the trial to come.
 func (l *Loop) freshen(ctx context.Context, w *work) (result, error) {
-	in, err := input[candidate](w)
+	in, err := input[tried](w)
 	if err != nil {
 		return result{}, err
 	}
@@ -153,8 +164,8 @@ func (l *Loop) freshen(ctx context.Context, w *work) (result, error) {
 	entry.Cause = "shadow"
 	return result{entries: append(entries, entry), write: func(tx store.Tx) error {
 		state, err := value[trialState](tx, w.step.Model, trialValue)
-		if err != nil || state == nil || state.Trial.Challenger != in.Version {
-			return err // the trial has ended meanwhile
+		if err != nil || !in.goesOn(state) {
+			return err // the trial has ended meanwhile, or begun again
 		}
 		state.Artefacts = artefact{Artefact: run.Artefact, Transform: ds.Transform}
 		return put(tx, w.step.Model, trialValue, state)

@@ -153,6 +153,64 @@ func TestACheapStepThatFailsIsMadeAnew(t *testing.T) {
 	}
 }
 
+// A fresh fit belongs to one beginning of a trial: when that was clipped and the trial has begun again meanwhile, what comes of
+// the fit, or that nothing does, leaves the new beginning as it is.
+func TestAFreshFitOfATrialThatBeganAgainChangesNothing(t *testing.T) {
+	t.Parallel()
+	for _, exit := range []int{0, 2} {
+		w := newWorld(t, 3)
+		begun := map[string]json.RawMessage{} // the trial as it began again
+		w.exec.exit = func(name string, _ int) int {
+			if w.kindOf(name) != "freshen" {
+				return 0
+			}
+			if len(begun) == 0 {
+				var test rollout.Trial
+				w.state("trial", &begun)
+				w.must(json.Unmarshal(begun["trial"], &test))
+				test.From = test.From.Add(day)
+				begun["trial"], _ = json.Marshal(test)
+				w.put("trial", begun)
+			}
+			return exit
+		}
+		w.settle()
+		freshened := func() bool {
+			for _, s := range w.seen.ended {
+				if s.Kind == "freshen" {
+					return true
+				}
+			}
+			return false
+		}
+		for d := 0; !freshened(); d++ {
+			if d > 100 {
+				t.Fatal("no trial is freshened")
+			}
+			var trial map[string]json.RawMessage
+			if len(begun) == 0 && w.state("trial", &trial) {
+				var test rollout.Trial
+				w.must(json.Unmarshal(trial["trial"], &test))
+				for i := range test.Test.Promote { // as if its days had spoken neither way: the trial is long
+					test.Test.Promote[i] = min(test.Test.Promote[i], -100)
+				}
+				trial["trial"], _ = json.Marshal(test)
+				w.put("trial", trial)
+			}
+			w.days(1)
+		}
+		var now map[string]json.RawMessage
+		if !w.state("trial", &now) {
+			t.Fatal("the trial is gone")
+		}
+		for _, name := range []string{"artefacts", "fresh"} {
+			if !bytes.Equal(now[name], begun[name]) {
+				t.Errorf("exit %d: %s of the trial that began again were %s and are %s", exit, name, begun[name], now[name])
+			}
+		}
+	}
+}
+
 // A first cycle that finds too few rows to judge with is tried again a block of days later, when there may be more; a
 // declaration that is wrong is not.
 func TestACycleWithoutRowsIsTriedAgain(t *testing.T) {
