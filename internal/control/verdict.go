@@ -11,7 +11,9 @@ import (
 	"rondo.dev/rondo/stat"
 )
 
-// PlanVerdict is when a challenger of the champion is likely decided about (S10).
+// PlanVerdict is when a challenger of the champion is likely decided about (S10). Margin and scale are of the
+// newest 28 days, as the trial's, but for one thing: what is kept of a day's differences is not clipped. Where a loss has no
+// bound (S2) and a few rows lose most, the days said here are more than the trial's own.
 type PlanVerdict struct {
 	Past   int       `json:"past"`           // closed days with outcomes; a trial needs 28 for its scale
 	Begins time.Time `json:"begins"`         // the first day that a trial can count
@@ -28,10 +30,15 @@ func verdict(tx store.Tx, spec *rondo.Spec) (*PlanVerdict, error) {
 	if spec.Data.Time == nil {
 		return nil, nil
 	}
-	if _, err := tx.Versions().Route(spec.Name); err != nil {
+	route, err := tx.Versions().Route(spec.Name)
+	if err != nil {
 		if errors.Is(err, store.ErrNotFound) {
 			return nil, nil
 		}
+		return nil, err
+	}
+	champion, err := tx.Versions().Get(route.Champion)
+	if err != nil {
 		return nil, err
 	}
 	closed, err := days(tx, spec.Name)
@@ -39,27 +46,29 @@ func verdict(tx store.Tx, spec *rondo.Spec) (*PlanVerdict, error) {
 		return nil, err
 	}
 	out := &PlanVerdict{Margin: spec.Deploy.Margin}
+	var labelled []Day
 	var differences []float64
-	loss := 0.0
 	for _, d := range closed {
 		if d.Labelled == 0 {
 			continue
 		}
-		out.Past++
+		labelled = append(labelled, d)
 		other := d.Challenger
 		if other == nil {
 			other = d.Probe
 		}
 		if other != nil {
-			differences, loss = append(differences, d.Loss-*other), loss+d.Loss
+			differences = append(differences, d.Loss-*other)
 		}
 	}
+	out.Past = len(labelled)
 	out.Begins = tx.Now().Truncate(oneDay).Add(oneDay * time.Duration(1+max(0, stat.MinPast-out.Past)))
 	out.AtMost = out.Begins.Add(spec.Deploy.AtMost)
 	if len(differences) < stat.MinPast {
 		return out, nil
 	}
-	n, err := stat.PromotionDays(out.Margin*loss/float64(len(differences)), 0, rollout.Alpha, differences[len(differences)-stat.MinPast:])
+	margin := out.Margin * meanLoss(labelled[len(labelled)-stat.MinPast:])
+	n, err := stat.PromotionDays(margin, 0, rollout.AlphaOf(champion.Clip, 1), differences[len(differences)-stat.MinPast:])
 	switch {
 	case errors.Is(err, stat.ErrNever) || errors.Is(err, stat.ErrNoSpread): // without a margin an equal one is not proved
 		return out, nil
@@ -68,6 +77,19 @@ func verdict(tx store.Tx, spec *rondo.Spec) (*PlanVerdict, error) {
 	}
 	out.Days, out.By = n, out.Begins.Add(oneDay*time.Duration(n))
 	return out, nil
+}
+
+// meanLoss is the loss of a row of days with outcomes, clipped where the trial clips.
+func meanLoss(days []Day) float64 {
+	sum, rows := 0.0, 0
+	for _, d := range days {
+		loss := d.Loss
+		if d.Clipped != nil {
+			loss = *d.Clipped
+		}
+		sum, rows = sum+loss*float64(d.Labelled), rows+d.Labelled
+	}
+	return sum / float64(rows)
 }
 
 // String says it in one sentence.

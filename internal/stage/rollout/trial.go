@@ -63,16 +63,22 @@ type Scale struct {
 	Begun     int       // how often the trial was begun, from 1; only a clipped one begins again
 }
 
+// AlphaOf is the probability of a false promotion that a trial may spend when it begins for the begun-th time, from 1. Only one
+// with a bound may begin again, so only its first spends less than all.
+func AlphaOf(bound *float64, begun int) float64 {
+	if bound == nil {
+		return Alpha
+	}
+	return stat.HoldoutAlpha(Alpha, begun)
+}
+
 // Begin starts a trial. All beginnings of a clipped trial together may promote falsely with probability Alpha.
 func Begin(spec *rondo.Spec, proof rondo.Proof, champion, challenger rondo.VersionID, scale Scale, from time.Time) (*Trial, error) {
-	margin, alpha := 0.0, Alpha
+	margin := 0.0
 	if proof == rondo.NotWorse {
 		margin = spec.Deploy.Margin * scale.Loss
 	}
-	if scale.Bound != nil {
-		alpha = stat.HoldoutAlpha(Alpha, scale.Begun)
-	}
-	test, err := stat.NewPromotion(margin, alpha, scale.Past, scale.UsualRows)
+	test, err := stat.NewPromotion(margin, AlphaOf(scale.Bound, scale.Begun), scale.Past, scale.UsualRows)
 	if err != nil {
 		return nil, fmt.Errorf("begin the trial of %s: %w", challenger, err)
 	}
